@@ -1,0 +1,62 @@
+"""The sparse tile against the definition: a column of weights times rows that lie side by side."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numba.core.errors import TypingError
+
+from tinytorch.hardware.sparse_tile import multiply_sparse_tile, sparse_tile_width
+
+DTYPES = ["float32", "float64", "int64"]
+
+
+@njit
+def tile(panel, rows, values, first, last, C, j, col):
+    multiply_sparse_tile(panel, rows, values, first, last, C, j, col)
+
+
+def numbers(shape, dtype):
+    return np.random.default_rng(0).integers(-9, 10, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_panel_row_fills_two_cache_lines(dtype):
+    assert sparse_tile_width(dtype) * np.dtype(dtype).itemsize == 128
+
+
+def test_there_is_no_tile_for_other_dtypes():
+    with pytest.raises(TypeError, match="int8"):
+        sparse_tile_width(np.int8)
+
+
+@pytest.mark.parametrize("index", ["int32", "int64"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_number_of_weights_is_summed_exactly(dtype, index):
+    width = sparse_tile_width(dtype)
+    panel, values = numbers((7, width), dtype), numbers(12, dtype)
+    rows = np.array([0, 6, 3, 3, 1, 5, 2, 4, 6, 0, 1, 2], index)
+    for first in range(4):
+        for last in range(first, 12):
+            C = numbers((3, width), dtype)
+            tile(panel, rows, values, first, last, C, 1, 0)
+            expected = values[first:last] @ panel[rows[first:last]]
+            np.testing.assert_array_equal(C[1], expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_only_the_tile_is_written(dtype):
+    width = sparse_tile_width(dtype)
+    C = np.full((3, 3 * width), 5, dtype)
+    tile(np.ones((1, width), dtype), np.zeros(2, np.int32), np.ones(2, dtype), 0, 2, C, 1, width)
+    assert (C[1, width : 2 * width] == 2).all()
+    C[1, width : 2 * width] = 5
+    assert (C == 5).all()
+
+
+def test_a_panel_of_another_dtype_is_refused_when_compiled():
+    width = sparse_tile_width("float32")
+    panel = np.ones((1, width), np.float64)
+    with pytest.raises(TypingError, match="one dtype"):
+        tile(
+            panel, np.zeros(1, np.int32), np.ones(1, np.float32), 0, 1, np.ones((1, width), np.float32), 0, 0
+        )

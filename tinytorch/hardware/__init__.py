@@ -1,0 +1,28 @@
+"""The machine under the kernels: what CPU this is, what it can do at most, its threads, its register tiles.
+
+In come arrays and environment variables (TINYTORCH_NUM_THREADS, TINYTORCH_INT8_PATH, NUMBA_CPU_NAME); out
+come plain descriptions, and instructions for `@njit` loops. This room knows nothing of the course, and stands
+on NumPy and Numba. To read on: `float_tile` and `int8` for the tiles, `target` for what decides between them.
+"""
+
+from tinytorch.hardware.ceilings import Ceilings, ceilings
+from tinytorch.hardware.cpu import CPU, cpu
+from tinytorch.hardware.float_tile import multiply_tile, tile_shape
+from tinytorch.hardware.machine_code import machine_code
+from tinytorch.hardware.threads import num_threads, one_thread, run_chunks, set_num_threads
+from tinytorch.hardware.workspace import panel_buffer
+
+__all__ = [
+    "CPU",
+    "Ceilings",
+    "ceilings",
+    "cpu",
+    "machine_code",
+    "multiply_tile",
+    "num_threads",
+    "one_thread",
+    "panel_buffer",
+    "run_chunks",
+    "set_num_threads",
+    "tile_shape",
+]

@@ -1,0 +1,105 @@
+"""The tile for sparse weights: one column of a product, for as many rows of A as two cache lines hold.
+
+    width = sparse_tile_width(dtype)
+    multiply_sparse_tile(A_panel, rows, values, first, last, C, j, col)       # inside an @njit function
+
+computes, in vector registers from the first product to the last,
+
+    C[j, col : col + width]  =  sum over p in first .. last - 1 of  values[p] * A_panel[rows[p]]
+
+`rows` and `values` are one column of the weights as `scipy.sparse.csc_array` holds them: only where they are
+not zero. A_panel is (depth, width), `width` rows of A turned on their side, so that the numbers that meet the
+same weight lie side by side and one instruction multiplies them all. Nothing is done for a zero.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from tinytorch.hardware import llvm
+from tinytorch.hardware.float_tile import CACHE_LINE, ELEMENTS
+from tinytorch.hardware.llvm import I64, i64
+
+SUMS = 2
+"""Separate sums, so that a multiply-add need not wait for the one before it."""
+
+
+def sparse_tile_width(dtype) -> int:
+    """How many rows of A a panel holds: 32 of float32, 16 of float64 or int64. Others raise `TypeError`.
+
+    Measured: with one cache line the indices cost as much as the products, with four the panel of a
+    1024-deep product no longer stays near the core.
+    """
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64, np.int64):
+        raise TypeError(f"there is a sparse tile for float32, float64 and int64, not for {dtype}")
+    return 2 * CACHE_LINE // dtype.itemsize
+
+
+@intrinsic
+def multiply_sparse_tile(typingctx, A_panel, rows, values, first, last, C, j, col):
+    """C[j, col:col+width] = sum of values[p] * A_panel[rows[p]] over first <= p < last.
+
+    An instruction for `@njit` functions. `A_panel` (depth, width) and `C` (columns of the weights, at least
+    col + width) are C-contiguous, and of the dtype of `values`: float32, float64 or int64; `rows` is int32 or
+    int64. Always writes `width = sparse_tile_width(dtype)` numbers. As everywhere in Numba, indices are not
+    checked.
+    """
+    check_operands(A_panel, rows, values, C)
+    places = [types.intp] * 2
+    signature = types.void(A_panel, rows, values, *places, C, *places)
+
+    def codegen(context, builder, signature, args):
+        A, rows, values, first, last, C, j, col = args
+        A_type, rows_type, values_type, _, _, C_type = signature.args[:6]
+        width = sparse_tile_width(str(C_type.dtype))
+        size = C_type.dtype.bitwidth // 8
+        vector = ir.VectorType(ELEMENTS[C_type.dtype], width)
+        sums = [cgutils.alloca_once(builder, vector) for _ in range(SUMS)]
+
+        def add_product(p, total):
+            row = builder.load(llvm.element_pointer(context, builder, rows_type, rows, [p]))
+            value = builder.load(llvm.element_pointer(context, builder, values_type, values, [p]))
+            row = row if row.type == I64 else builder.sext(row, I64)
+            a = llvm.element_pointer(context, builder, A_type, A, [row])
+            a = llvm.load(builder, a, vector, size)
+            product = llvm.multiply_add(builder, llvm.splat(builder, value, width), a, builder.load(total))
+            builder.store(product, total)
+
+        for total in sums:
+            builder.store(llvm.zeros(vector), total)
+        count = builder.sub(last, first)
+        paired = builder.add(first, builder.sub(count, builder.srem(count, i64(SUMS))))
+        with cgutils.for_range_slice(builder, first, paired, i64(SUMS)) as (p, _):
+            for offset, total in enumerate(sums):
+                add_product(builder.add(p, i64(offset)), total)
+        with cgutils.for_range_slice(builder, paired, last, i64(1)) as (p, _):
+            add_product(p, sums[0])
+        total = builder.load(sums[0])
+        for other in sums[1:]:
+            total = llvm.add(builder, total, builder.load(other))
+        llvm.store(builder, total, llvm.element_pointer(context, builder, C_type, C, [j, col]), size)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def check_operands(A_panel, rows, values, C) -> None:
+    """Refuse, at compile time, operands for which there is no tile."""
+    for name, operand, ndim in (
+        ("A_panel", A_panel, 2),
+        ("rows", rows, 1),
+        ("values", values, 1),
+        ("C", C, 2),
+    ):
+        if not isinstance(operand, types.Array) or operand.ndim != ndim or operand.layout != "C":
+            raise TypingError(
+                f"multiply_sparse_tile: {name} must be a C-contiguous {ndim}-D array, not {operand}"
+            )
+    if C.dtype not in ELEMENTS or not A_panel.dtype == values.dtype == C.dtype:
+        held = f"{A_panel.dtype}, {values.dtype} and {C.dtype}"
+        raise TypingError(f"multiply_sparse_tile: one dtype of float32, float64, int64 is needed, not {held}")
+    if rows.dtype not in (types.int32, types.int64):
+        raise TypingError(f"multiply_sparse_tile: rows must hold int32 or int64, not {rows.dtype}")

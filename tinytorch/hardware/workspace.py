@@ -1,0 +1,44 @@
+"""Memory for packed panels, kept between calls: fresh memory costs a page fault for every 4 KiB of it."""
+
+import math
+import mmap
+import threading
+
+import numpy as np
+
+ALIGNMENT = 64
+"""Bytes in a cache line and in the widest vector register."""
+HUGE_PAGE = 2 * 2**20
+
+_local = threading.local()
+
+
+def panel_buffer(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
+    """An array for packed panels, aligned to a cache line, that belongs to the calling thread.
+
+    Its memory is used again by the next call with the same `name` in this thread, so it holds no result and
+    its first contents are arbitrary. Large ones lie on huge pages where the system grants them, so that
+    walking through many panels does not exhaust the CPU's cache of page addresses.
+    """
+    latest = _local.__dict__.get(name)
+    if latest is not None and latest.shape == shape and latest.dtype == dtype:
+        return latest
+    dtype = np.dtype(dtype)
+    needed = math.prod(shape) * dtype.itemsize
+    memory = _local.__dict__.get((name, "memory"))
+    if memory is None or memory.nbytes < needed:
+        memory = _local.__dict__[name, "memory"] = _aligned_memory(needed)
+    _local.__dict__[name] = memory[:needed].view(dtype).reshape(shape)
+    return _local.__dict__[name]
+
+
+def _aligned_memory(size: int) -> np.ndarray:
+    if size < HUGE_PAGE:
+        memory = np.empty(size + ALIGNMENT, np.uint8)
+        return memory[-memory.ctypes.data % ALIGNMENT :][:size]
+    rounded = -(-size // HUGE_PAGE) * HUGE_PAGE
+    pages = mmap.mmap(-1, rounded + HUGE_PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    memory = np.frombuffer(pages, np.uint8)
+    return memory[-memory.ctypes.data % HUGE_PAGE :][:rounded]
