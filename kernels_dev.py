@@ -1,0 +1,2760 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Kernels
+#
+# > Hardware-aware optimization: write the loops under a deep-learning framework, and measure each of them.
+#
+# **Module 11 of TinyTorch.** Expert level, 8 to 10 hours. *Build → Use → Optimize.*
+#
+# A *kernel* is the small piece of code that does the arithmetic of one operation: a matrix product, a
+# ReLU. A network spends nearly all of its time in a handful of them. In this module you write eleven,
+# in Python, and you measure every one beside the libraries that the industry uses.
+#
+# ## What you will be able to do
+#
+# - **Measure** an operation so that you can trust the number, and compare two of them honestly.
+# - **Explain** the speed of a loop by what the machine does: lanes, caches, cores, bytes.
+# - **Write** a matrix product that stands beside a vendor's library, in blocks, panels and a register
+#   tile.
+# - **Run in parallel** what is worth running in parallel, and see when it is not.
+# - **Turn compression into speed**: int8 arithmetic that saturates, and products that skip pruned
+#   weights.
+# - **Put it together**: train a network on your kernels, compress it, and run it on them.
+#
+# ## Before you start
+#
+# You know Python, NumPy, and the modules before this one: tensors, activations, layers, networks,
+# training, compression. See that they work on your machine:
+#
+# ```
+# tito test --module compression
+# ```
+#
+# You need no knowledge of assembler, of C or of GPUs. You have never written a kernel; that is the
+# point.
+#
+# ## What compression did, and what it left
+#
+# Compression changed the *algorithm*. Pruning took weights away, quantization took bits away. The
+# network has less to do and less to store.
+#
+# It changed nothing about *how* the work is done. A pruned weight is a zero that is still multiplied.
+# An int8 weight is still widened to a float before anything happens to it. What is left to gain is in
+# the *hardware*:
+#
+# ```
+#   fewer operations     compression          the algorithm     module 10
+#   faster operations    vectors, caches,     the hardware      this module
+#                        cores, int8 units
+# ```
+#
+# ## How this notebook works
+#
+# Each section has the same shape. An idea. A picture. A **prediction**: write down your guess before
+# you go on. A **graded cell**, where you fill in what stands between the solution marks. A **check**,
+# which tells you at once what is wrong. A **measurement**, made on the machine in front of you.
+#
+# The loops are compiled by [Numba](https://numba.pydata.org): `@njit` turns a Python function into
+# machine code at its first call. There the order of loops, the width of numbers and the layout of
+# memory have their real effects. In plain Python the interpreter hides all of them.
+#
+# When you have filled in a cell, run the checks of the whole module with
+#
+# ```
+# tito test --module kernels
+# ```
+#
+# Numbers in the text are either measured in a cell below them or taken from a source that is named.
+
+# %% [markdown]
+# ## Setting up
+#
+# The next cells are given. They import what the kernels stand on, and take operands apart.
+
+# %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| default_exp core.kernels
+
+# %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+import inspect
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import loky
+import numpy as np
+import scipy.sparse
+from numba import njit
+
+from tinytorch.core.tensor import Tensor
+from tinytorch.hardware import (
+    cpu,
+    multiply_tile,
+    num_threads,
+    one_thread,
+    panel_buffer,
+    run_chunks,
+    tile_shape,
+)
+from tinytorch.hardware.int8 import (
+    MAX_INT32_DEPTH,
+    finish_panel,
+    multiply_quantized_tile,
+    quantized_tile,
+    release_tiles,
+    weight_panels,
+)
+from tinytorch.hardware.sparse_tile import multiply_sparse_tile, sparse_tile_width
+
+ArrayOrTensor = np.ndarray | Tensor
+
+__all__ = [
+    "PackedWeights",
+    "benchmark_operation",
+    "cache_friendly_matmul",
+    "matmul_baseline",
+    "pack_weights",
+    "parallel_batch_processing",
+    "parallel_relu",
+    "profile_operation",
+    "pruned_matmul",
+    "quantized_matmul",
+    "quantized_relu",
+    "vectorized_operations",
+    "vectorized_relu",
+]
+
+# %% nbgrader={"grade": false, "grade_id": "operands", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+REAL_NUMBERS = frozenset("bBhHiIlLqQefd")  # NumPy's characters for integers and floats up to 64 bits
+
+
+def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
+    """The array in a Tensor or ndarray: real numbers, in native byte order, bool as int8."""
+    array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    dtype = array.dtype
+    if dtype.char in REAL_NUMBERS and dtype.isnative:
+        return array
+    if dtype.char == "?":
+        return array.astype(np.int8)
+    if dtype.char in REAL_NUMBERS:
+        return array.astype(dtype.newbyteorder("="))
+    raise TypeError(f"{name} holds {dtype}: a kernel takes integers and floats up to 64 bits")
+
+
+def _dtypes(*operands: np.ndarray) -> tuple[np.dtype, np.dtype]:
+    """What to compute in (float32 for float16, int64 for integers), and what to return the result in."""
+    result = np.result_type(*operands)
+    result = result if result.kind == "f" else np.dtype(np.int64)
+    return np.dtype(np.float32) if result == np.float16 else result, result
+
+
+def _check_product(A, B) -> None:
+    """ValueError, with both shapes, where there is no product of A and B."""
+    if len(A.shape) != 2 or len(B.shape) != 2 or A.shape[1] != B.shape[0]:
+        raise ValueError(f"cannot multiply {A.shape} by {B.shape}: the columns of A must match the rows of B")
+
+
+def _contiguous(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
+    """A C-contiguous, read-only view: whatever memory the operand lies in, loops compile once per dtype."""
+    view = np.ascontiguousarray(array, dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _at_least_one(name: str, value: int) -> int:
+    """`value`, or ValueError where it is below 1."""
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}")
+    return value
+
+
+# %% [markdown]
+# These helpers spare you the dull part: a kernel that has come past them holds plain arrays of known
+# dtypes, so its loops are compiled once per dtype.
+#
+# The last given cell is for the plots: a style that is readable without colour, and a way to hold
+# every library to one thread, so that a comparison is fair.
+
+# %% nbgrader={"grade": false, "grade_id": "plotting", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import matplotlib.pyplot as plt
+from cycler import cycler
+from threadpoolctl import threadpool_limits
+
+import tinytorch.hardware as hardware
+from tinytorch.hardware.ceilings import ceilings
+from tinytorch.hardware.machine_code import machine_code
+
+plt.rcParams.update(
+    {
+        "figure.figsize": (7.5, 4.2),
+        "figure.constrained_layout.use": True,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "axes.titlesize": "medium",
+        "axes.prop_cycle": cycler(
+            color=["black", "tab:blue", "tab:red", "tab:green", "tab:orange", "tab:purple"]
+        )
+        + cycler(linestyle=["-", "--", "-.", ":", "-", "--"])
+        + cycler(marker=["o", "s", "^", "D", "v", "x"]),
+    }
+)
+
+
+def axes_for(title: str, xlabel: str, ylabel: str, **settings):
+    """Fresh axes with a title that names this CPU."""
+    axes = plt.figure().add_subplot(xlabel=xlabel, ylabel=ylabel, **settings)
+    axes.set_title(f"{title}\n{hardware.cpu().name}")
+    return axes
+
+
+@contextmanager
+def single_threaded():
+    """Every library, and these kernels, on one thread."""
+    hardware.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        hardware.set_num_threads(None)
+
+
+def median_s(operation, *args, repeats=7, **kwargs) -> float:
+    """Median seconds of a call, after one to warm up."""
+    return benchmark_operation(operation, *args, warmup=1, repeats=repeats, **kwargs)["median_s"]
+
+
+# %% [markdown]
+# ## 1. This machine
+#
+# Every figure in this notebook belongs to one machine: the one that it runs on. Meet it first.
+#
+# Two numbers bound what any kernel can reach. The **peak**: how many floating-point operations
+# (*flops*) a core can do in a second. And the **bandwidth**: how many bytes memory can deliver in a
+# second. A multiply-add, a · b + c, counts as two flops.
+#
+# ```
+#     peak of a core  =  clock  x  vectors per cycle  x  lanes per vector  x  2 (multiply and add)
+#
+#             ┌──────────────┐   bandwidth   ┌───────┬───────┬───────┬──────┐   peak
+#             │    memory    │ ────────────► │  L3   │  L2   │  L1   │ core │ ──────►
+#             └──────────────┘               └───────┴───────┴───────┴──────┘
+# ```
+#
+# **Predict.** How many flops can *one* core of your machine do, while memory delivers one float32 (4
+# bytes)?
+
+# %% tags=["measure"]
+machine, limits = hardware.cpu(), ceilings()
+print(f"{machine.name}: this process may use {machine.usable_cores} of its cores")
+for level, size in enumerate(machine.caches, start=1):
+    print(f"  level {level} cache   {size / 1024:10,.0f} KiB")
+print(f"  vector register {machine.vector_bytes or 'unknown':>8} bytes")
+print(f"  instruction sets    {', '.join(sorted(machine.features or ['unknown']))}")
+print("One core can do at most, as measured:")
+for dtype, peak in limits.peak.items():
+    print(f"  {dtype:10}{peak / 1e9:10,.0f} * 10^9 operations per second")
+print(f"  memory    {limits.bandwidth / 1e9:10,.1f} * 10^9 bytes per second")
+print(
+    f"That is {4 * limits.peak['float32'] / limits.bandwidth:.0f} flops in the time in which one float32 arrives."
+)
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The last line is the number of flops that a kernel must do with each float32 it fetches, if memory is
+# not to hold it up. Most operations do far fewer. That is the reason for most of what follows.
+#
+# </details>
+
+# %% [markdown]
+# ## 2. Measure first
+#
+# You cannot improve what you cannot measure. So the first two kernels are stopwatches, and every
+# section after this one uses *yours*.
+#
+# One run tells you *what kind* of work an operation is. Three quantities say it:
+#
+# ```
+#                    wall time        what the clock on the wall says
+#                    CPU time         what the cores were busy, added up
+#
+#   CPU / wall       about 0          it waits (disk, network, sleep)
+#                    about 1          one core computes
+#                    about n          n cores compute
+#
+#   flops / second   against the peak of the core:      is it limited by arithmetic?
+#   bytes / second   against the bandwidth of memory:   is it limited by memory?
+#   flops / byte     its arithmetic intensity:          which of the two *can* limit it?
+# ```
+#
+# Memory needs a run of its own. `tracemalloc` follows every allocation, which costs time; a time
+# taken while it runs is the time of something else.
+#
+# **Predict.** Four operations: sleeping 50 ms, adding two arrays of 10 million floats, a product of
+# two 1000 x 1000 matrices, sorting 1 million floats. Which has the highest utilization? Which does
+# the most flops per byte?
+
+
+# %% nbgrader={"grade": false, "grade_id": "peak_memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+def _peak_memory(operation: Callable, *args, **kwargs) -> int:
+    """Bytes that one call holds at its peak, over what was held before, as far as tracemalloc sees."""
+    was_tracing = tracemalloc.is_tracing()
+    if not was_tracing:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        operation(*args, **kwargs)
+        _, peak = tracemalloc.get_traced_memory()
+        return peak - before
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+
+
+# %% nbgrader={"grade": false, "grade_id": "profile_operation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def profile_operation(
+    operation: Callable,
+    *args,
+    flops: float | None = None,
+    bytes_moved: float | None = None,
+    memory: bool = False,
+    **kwargs,
+) -> dict:
+    """Run `operation(*args, **kwargs)` once and say what it cost.
+
+    Args:
+        operation: any callable; the other arguments are handed on to it.
+        flops: floating-point operations that one call does, if you know it.
+        bytes_moved: bytes that one call reads and writes, if you know it.
+        memory: also measure the peak memory, in a second call.
+
+    Returns a dict:
+        result: what the call returned.
+        wall_s: elapsed seconds.
+        cpu_s: seconds of CPU time, summed over all threads of this process.
+        cpu_utilization: cpu_s / wall_s; 2.0 means two busy cores, 0.1 means that it mostly waited.
+        gflops: 1e9 floating-point operations per second (only with `flops`).
+        gbytes_per_s: 1e9 bytes per second (only with `bytes_moved`).
+        arithmetic_intensity: flops per byte (only with both).
+        peak_memory_bytes: what `_peak_memory` (given above) finds in a second call, so that it cannot bend
+            the time; None without `memory=True`. `tracemalloc` sees what Python and NumPy allocate, not the
+            buffers of C libraries, of other processes, or memory that was already there and is reused.
+
+    The clock of CPU time ticks more coarsely than the wall clock: below some 10 microseconds, look at wall_s.
+
+    Steps: read both clocks, call, read both clocks; do all arithmetic after that.
+    """
+    ### BEGIN SOLUTION
+    cpu_start = time.process_time()
+    start = time.perf_counter()
+    result = operation(*args, **kwargs)
+    wall = time.perf_counter() - start
+    cpu = time.process_time() - cpu_start
+
+    profile = {"result": result, "wall_s": wall, "cpu_s": cpu, "cpu_utilization": cpu / wall}
+    if flops is not None:
+        profile["gflops"] = flops / wall / 1e9
+    if bytes_moved is not None:
+        profile["gbytes_per_s"] = bytes_moved / wall / 1e9
+    if flops is not None and bytes_moved:
+        profile["arithmetic_intensity"] = flops / bytes_moved
+    profile["peak_memory_bytes"] = _peak_memory(operation, *args, **kwargs) if memory else None
+    return profile
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_profile_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("profile_operation"):
+    report = profile_operation(lambda a, b: a + b, 2, b=40, flops=1, bytes_moved=24)
+    assert report["result"] == 42, (
+        f"`result`: expected 42, what the operation returned; got {report['result']!r}"
+    )
+    assert report["peak_memory_bytes"] is None, "`peak_memory_bytes` must be None unless memory=True"
+    intensity = report["arithmetic_intensity"]
+    assert intensity == 1 / 24, (
+        f"`arithmetic_intensity`: expected flops / bytes_moved = {1 / 24:.4f}, got {intensity}"
+    )
+    expected = 1 / report["wall_s"] / 1e9
+    assert np.isclose(report["gflops"], expected), (
+        f"`gflops`: expected flops / wall_s / 10^9 = {expected:.3g}, got {report['gflops']:.3g}"
+    )
+
+    waiting = profile_operation(time.sleep, 0.05)
+    assert waiting["wall_s"] >= 0.05, (
+        f"`wall_s`: a sleep of 0.05 s took {waiting['wall_s']:.4f} s: which clock?"
+    )
+    assert waiting["cpu_utilization"] < 0.5, (
+        f"`cpu_utilization`: expected about 0 for a sleep, got {waiting['cpu_utilization']:.2f}: "
+        "cpu_s must not count waiting (time.process_time)"
+    )
+    assert waiting.get("gflops") is None, "`gflops` needs the number of flops; without it, leave it out"
+
+    held = profile_operation(np.ones, 1_000_000, memory=True)["peak_memory_bytes"]
+    assert 8_000_000 <= held < 9_000_000, (
+        f"`peak_memory_bytes`: expected about 8,000,000 for a million float64, got {held}: see tracemalloc"
+    )
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("profile_operation", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+rng = np.random.default_rng(0)
+x = rng.random(10_000_000, dtype=np.float32)
+A = rng.random((1000, 1000), dtype=np.float32)
+cases = {
+    "sleep 50 ms": (time.sleep, (0.05,), {}),
+    "add 10 million": (np.add, (x, x), {"flops": x.size, "bytes_moved": 3 * x.nbytes}),
+    "product 1000 x 1000": (np.matmul, (A, A), {"flops": 2 * 1000**3, "bytes_moved": 3 * A.nbytes}),
+    "sort 1 million": (np.sort, (x[:1_000_000],), {"bytes_moved": 8 * 1_000_000}),
+}
+titles = ("wall ms", "CPU/wall", "GFLOP/s", "GB/s", "flops/byte", "peak MB")
+print(f"{'operation':22}" + "".join(f"{title:>11}" for title in titles))
+for name, (operation, args, counts) in cases.items():
+    operation(*args)
+    seen = profile_operation(operation, *args, memory=True, **counts)
+    rates = [seen.get(key, 0) for key in ("gflops", "gbytes_per_s", "arithmetic_intensity")]
+    row = (seen["wall_s"] * 1e3, seen["cpu_utilization"], *rates, seen["peak_memory_bytes"] / 1e6)
+    print(f"{name:22}" + "".join(f"{value:11.2f}" for value in row))
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The sleep has a wall time and no CPU time. The addition moves 12 bytes for every flop, so its
+# GFLOP/s are low however fast the core is: memory limits it. The product does hundreds of flops for
+# every byte, so it can come near the peak of the cores; with a BLAS on several threads its
+# utilization passes 1.
+#
+# </details>
+#
+# ### One run is not a measurement
+#
+# Time the same call twice and you get two answers. The first call compiles, faults pages in, fills
+# caches. Later calls meet other programs, a clock that changes its speed, an interrupt. So: warm up,
+# repeat, and report the **median**, which one slow sample cannot move, with an **interval** that says
+# how sure you are.
+#
+# The *bootstrap* (Efron 1979) finds the interval with no formula. Draw as many samples as you have,
+# *with replacement*, from those you have, and take the median. Do it 2,000 times. The middle 95 % of
+# those medians is the interval.
+#
+# To compare two operations, run them **in turn**: A B A B A B. A slow moment of the machine then
+# meets both, and the ratio of each pair leaves it out.
+#
+# ```
+#     A A A A A A  B B B B B B        one after the other: the slow moment hits A alone
+#           ^^^^
+#     A B A B A B A B A B A B         in turn: it hits both, and the ratio A/B stays
+#           ^^^^
+# ```
+#
+# **Predict.** The first call of a fresh Numba function is slower than the second. By what factor: 2,
+# 100, 10,000?
+
+
+# %% nbgrader={"grade": false, "grade_id": "benchmark_operation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def benchmark_operation(
+    operation: Callable,
+    *args,
+    warmup: int = 3,
+    repeats: int = 20,
+    baseline: Callable | None = None,
+    **kwargs,
+) -> dict:
+    """Time `operation(*args, **kwargs)` several times and say how sure the answer is.
+
+    Args:
+        operation: any callable; the other arguments are handed on to it.
+        warmup: calls that are not timed (they compile, fill caches, raise the clock frequency), >= 0.
+        repeats: timed calls, >= 1.
+        baseline: another callable for the same arguments, to compare with.
+
+    Returns a dict, times in seconds:
+        samples_s: list of the `repeats` times, in the order in which they were measured.
+        median_s, mean_s, min_s: of the samples.
+        std_s: their standard deviation with n - 1 in the denominator (nan for one sample).
+        p95_s: the 95th percentile, linearly interpolated.
+        ci95_s: (low, high), the 95 % confidence interval of the median by the percentile bootstrap: the
+            median of 2,000 resamples with replacement (seed 0), and of those the 2.5th and 97.5th percentile.
+      and with `baseline`:
+        speedup: the median of baseline time / operation time over pairs measured one after the other.
+        speedup_ci95: (low, high), its interval by the same bootstrap over the pairs.
+        significant: whether that interval excludes 1.
+
+    Measured in turns, both of a pair see the same disturbance of the machine, and the ratio is free of it.
+
+    Raises ValueError for repeats < 1 or warmup < 0.
+    """
+    ### BEGIN SOLUTION
+    _at_least_one("repeats", repeats)
+    if warmup < 0:
+        raise ValueError(f"warmup must not be negative, got {warmup}")
+    contenders = [operation] if baseline is None else [operation, baseline]
+    for _ in range(warmup):
+        for contender in contenders:
+            contender(*args, **kwargs)
+    samples = [[] for _ in contenders]
+    for _ in range(repeats):
+        for contender, times in zip(contenders, samples, strict=True):
+            start = time.perf_counter()
+            contender(*args, **kwargs)
+            times.append(time.perf_counter() - start)
+
+    times = np.array(samples[0])
+    report = {
+        "samples_s": samples[0],
+        "median_s": float(np.median(times)),
+        "mean_s": float(times.mean()),
+        "std_s": float(times.std(ddof=1)) if repeats > 1 else float("nan"),
+        "min_s": float(times.min()),
+        "p95_s": float(np.percentile(times, 95)),
+        "ci95_s": _median_ci95(times),
+    }
+    if baseline is not None:
+        ratios = np.array(samples[1]) / times
+        low, high = _median_ci95(ratios)
+        report |= {
+            "speedup": float(np.median(ratios)),
+            "speedup_ci95": (low, high),
+            "significant": not low <= 1 <= high,
+        }
+    return report
+    ### END SOLUTION
+
+
+def _median_ci95(samples: np.ndarray) -> tuple[float, float]:
+    """95 % confidence interval of the median: percentile bootstrap, 2,000 resamples, seed 0."""
+    ### BEGIN SOLUTION
+    picks = np.random.default_rng(0).integers(0, len(samples), size=(2000, len(samples)))
+    medians = np.median(samples[picks], axis=1)
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return float(low), float(high)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_benchmark_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("benchmark_operation"):
+    report = benchmark_operation(sorted, list(range(500)), repeats=12)
+    samples = np.array(report["samples_s"])
+    assert len(samples) == 12, f"`samples_s`: expected 12 samples for repeats=12, got {len(samples)}"
+    for key, expected in {
+        "median_s": np.median(samples),
+        "mean_s": samples.mean(),
+        "std_s": samples.std(ddof=1),
+        "min_s": samples.min(),
+        "p95_s": np.percentile(samples, 95),
+    }.items():
+        assert np.isclose(report[key], expected), (
+            f"`{key}`: expected {expected:.3e} from samples_s, got {report[key]:.3e}"
+        )
+    low, high = report["ci95_s"]
+    assert low <= report["median_s"] <= high, (
+        f"`ci95_s`: the median {report['median_s']:.3e} must lie in it, got ({low:.3e}, {high:.3e})"
+    )
+
+    calls = []
+    benchmark_operation(calls.append, 0, warmup=4, repeats=6)
+    assert len(calls) == 10, f"warmup=4, repeats=6: expected 10 calls in all, got {len(calls)}"
+
+    order = []
+    report = benchmark_operation(
+        lambda: order.append("A"), warmup=0, repeats=3, baseline=lambda: order.append("B")
+    )
+    assert all(set(pair) == {"A", "B"} for pair in zip(order[::2], order[1::2], strict=True)), (
+        f"baseline: expected pairs of A and B in turn, got {' '.join(order)}"
+    )
+    report = benchmark_operation(
+        time.sleep, 0.003, repeats=9, baseline=lambda seconds: time.sleep(6 * seconds)
+    )
+    assert report["speedup"] > 2, (
+        f"`speedup`: expected about 6 (baseline / operation), got {report['speedup']:.2f}: upside down?"
+    )
+    low, high = report["speedup_ci95"]
+    assert report["significant"] == (not low <= 1 <= high), (
+        f"`significant`: got {report['significant']}, but does ({low:.2f}, {high:.2f}) exclude 1?"
+    )
+    try:
+        benchmark_operation(sorted, [], repeats=0)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("repeats=0 must raise ValueError: there would be nothing to report")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("benchmark_operation", globals())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Every plot from here on is timed by your `benchmark_operation`.
+
+
+# %% tags=["measure"]
+@njit
+def total(values):
+    result = 0.0
+    for value in values:
+        result += value
+    return result
+
+
+values = np.random.default_rng(0).random(1_000)
+first = profile_operation(total, values)["wall_s"]
+report = benchmark_operation(total, values, repeats=200)
+print(f"first call {first * 1e3:.0f} ms, median afterwards {report['median_s'] * 1e6:.2f} us")
+print(f"the first call, with compilation, takes {first / report['median_s']:,.0f} times as long")
+
+axes = axes_for("200 calls of one small loop", "time of a call (us)", "calls")
+shown = [s * 1e6 for s in report["samples_s"] if s < 3 * report["median_s"]]
+axes.hist(
+    shown, bins=40, color="lightgrey", edgecolor="black", label=f"{200 - len(shown)} slower calls not shown"
+)
+for key, style in (("median_s", "-"), ("mean_s", "--"), ("p95_s", ":")):
+    axes.axvline(report[key] * 1e6, linestyle=style, color="black", label=f"{key} {report[key] * 1e6:.2f} us")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# Compilation takes many thousand times as long as the loop that it compiles, so a benchmark without a
+# warm-up times the compiler. The histogram has a tail to the right and none to the left: nothing
+# makes a call *faster* than the machine allows, but much makes it slower. That is why the median and
+# not the mean is the summary.
+#
+# </details>
+#
+# **In real systems.** The same rules govern `torch.utils.benchmark` (a warm-up, a median, an
+# interquartile range) and MLPerf, whose results must carry their run rules. Georges et al. (2007,
+# *Statistically Rigorous Java Performance Evaluation*) show how conclusions flip when single runs are
+# compared.
+
+# %% [markdown]
+# ## 3. The yardstick: three loops
+#
+# The definition of a matrix product is three loops. One over the rows of C, one over its columns, one
+# for the sum:
+#
+# ```
+#                                 B  (K x N)
+#                                ┌───┬─────┐
+#                                │   │     │
+#                                │   ▼ k   │          C[i, j] = Σ A[i, k] · B[k, j]
+#                                │   │     │                    k
+#                                └───┴─────┘
+#          ┌─────────┐           ┌─────────┐
+#          │         │           │         │          M·N·K multiply-adds:
+#        i ├────►────┤         i ├───●     │          2·M·N·K flops
+#          │    k    │           │   j     │
+#          └─────────┘           └─────────┘
+#           A (M x K)             C (M x N)
+# ```
+#
+# Follow the two arrows. In A the loop over k walks *along* a row: neighbours in memory. In B it walks
+# *down* a column: every step jumps over a whole row. Keep that in mind until section 5.
+#
+# These loops are the yardstick for everything after them. They are compiled, so what you see is what
+# the machine makes of this order of steps, not what the interpreter costs.
+#
+# **Predict.** For n = 256, how much faster are the compiled loops than the same loops in plain
+# Python? And how much faster than the compiled loops is NumPy?
+
+
+# %% nbgrader={"grade": false, "grade_id": "matmul_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def matmul_baseline(A: ArrayOrTensor, B: ArrayOrTensor) -> Tensor:
+    """A @ B by its definition: one loop for the row, one for the column, one for the sum.
+
+    Args:
+        A: Tensor or ndarray, shape (M, K).
+        B: Tensor or ndarray, shape (K, N).
+
+    Returns:
+        Tensor, shape (M, N): float32, float64 as given, float16 computed in float32, integers exact in int64.
+
+    Raises:
+        ValueError: operands that are not 2-D, or whose inner sizes differ; the message names both shapes.
+        TypeError: a dtype that is not a real number.
+    """
+    A, B = _operand(A, "A"), _operand(B, "B")
+    _check_product(A, B)
+    dtype, result_dtype = _dtypes(A, B)
+    C = np.zeros((A.shape[0], B.shape[1]), dtype)
+    _three_loops(_contiguous(A, dtype), _contiguous(B, dtype), C)
+    return Tensor(C.astype(result_dtype, copy=False))
+
+
+@njit(nogil=True)
+def _three_loops(A, B, C):
+    """C[i, j] = the sum over k of A[i, k] * B[k, j], into an array of zeros."""
+    ### BEGIN SOLUTION
+    for i in range(A.shape[0]):
+        for j in range(B.shape[1]):
+            for k in range(A.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_matmul_baseline", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("matmul_baseline"):
+    A, B = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[1, 0], [0, 1], [2, -1]])
+    got = matmul_baseline(A, B)
+    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
+    np.testing.assert_array_equal(
+        got.data,
+        [[7, -1], [16, -1]],
+        "C[i, j] is row i of A times column j of B: which index runs along which axis?",
+    )
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((7, 5)).astype(np.float32), rng.standard_normal((5, 11)).astype(np.float32)
+    got = matmul_baseline(A, B).data
+    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
+    expected = (A[:, :, None].astype(float) * B).sum(axis=1)
+    np.testing.assert_allclose(
+        got, expected, rtol=1e-4, atol=1e-5, err_msg="(7, 5) times (5, 11): are M, K, N mixed up?"
+    )
+    try:
+        matmul_baseline(A, A)
+    except ValueError as error:
+        assert "(7, 5)" in str(error), f"the message should name the shapes, got: {error}"
+    else:
+        raise AssertionError("(7, 5) times (7, 5) must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("matmul_baseline", globals())
+### END HIDDEN TESTS
+
+
+# %% tags=["measure"]
+def three_loops_in_python(A, B):
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in zip(*B, strict=True)] for row in A
+    ]
+
+
+def random_pair(n, dtype=np.float32):
+    rng = np.random.default_rng(n)
+    return rng.standard_normal((n, n)).astype(dtype), rng.standard_normal((n, n)).astype(dtype)
+
+
+small = [matrix.tolist() for matrix in random_pair(96)]
+rates = {"plain Python, n = 96": 2 * 96**3 / median_s(three_loops_in_python, *small, repeats=3)}
+with single_threaded():
+    for n in (96, 256, 512):
+        rates[f"matmul_baseline, n = {n}"] = 2 * n**3 / median_s(matmul_baseline, *random_pair(n), repeats=3)
+        rates[f"NumPy's @, n = {n}"] = 2 * n**3 / median_s(np.matmul, *random_pair(n))
+for name, rate in rates.items():
+    print(f"{name:28}{rate / 1e9:10.3f} GFLOP/s")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# Compiling the loops removes the interpreter, which is a large factor. A second one is left between
+# the compiled loops and the library, and it *grows* with n. Both do the same flops. The rest of this
+# module is about that second factor: lanes, caches, registers, cores.
+#
+# </details>
+#
+# **In real systems.** `A @ B` in NumPy and PyTorch does not run three loops. It calls a BLAS:
+# OpenBLAS, Intel MKL, AMD AOCL, Apple Accelerate. The interface is from 1990 (Dongarra et al., *A Set
+# of Level 3 Basic Linear Algebra Subprograms*); the loops behind it are written anew for every
+# generation of CPUs.
+
+# %% [markdown]
+# ## 4. Vectors: one instruction, many numbers
+#
+# A core does not work on single numbers. Its vector registers hold many side by side, and one
+# instruction works on all of them: *single instruction, multiple data*, SIMD.
+#
+# ```
+#   scalar          x0 ── max(·, 0) ──► y0            4 instructions for 4 numbers
+#                   x1 ── max(·, 0) ──► y1
+#                   x2 ── max(·, 0) ──► y2
+#                   x3 ── max(·, 0) ──► y3
+#
+#   vector      ┌────┬────┬────┬────┐
+#               │ x0 │ x1 │ x2 │ x3 │                 1 instruction for 4 numbers
+#               └────┴────┴────┴────┘                 (8 in 256 bits, 16 in 512, as float32)
+#                  max(·, 0)
+#               ┌────┬────┬────┬────┐
+#               │ y0 │ y1 │ y2 │ y3 │                 each place in the register is a *lane*
+#               └────┴────┴────┴────┘
+# ```
+#
+# ReLU is the simplest kernel there is: read a number, compare it with zero, write a number. It does
+# no arithmetic to speak of. So what can limit it? The answer depends on the size. For a few numbers
+# it is the *call*. For arrays that fit a cache it is the cache. For large ones it is the memory, and
+# the operating system, which has to hand out fresh pages for the result.
+#
+# Two cases need thought. NaN must stay NaN: a network that hides its NaN is hard to mend. And -0.0
+# gives 0.0.
+#
+# **Predict.** How many GB/s does your ReLU move at 10,000 numbers, and how many at 10 million?
+
+
+# %% nbgrader={"grade": false, "grade_id": "relu_helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+def _result_like(x: np.ndarray, out: ArrayOrTensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """x and the array to write to, in the same memory order: a fresh one, or that of `out`."""
+    if out is None:
+        return x, np.empty_like(x, order="A")
+    out = out.data if isinstance(out, Tensor) else out
+    if not (out.shape == x.shape and out.dtype == x.dtype and out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError(
+            f"out must be writable, C-contiguous, of shape {x.shape} and dtype {x.dtype}; "
+            f"it has shape {out.shape} and dtype {out.dtype}"
+        )
+    return np.ascontiguousarray(x).reshape(x.shape), out
+
+
+def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
+    """`_relu_loop` for float16, which Numba lacks on CPUs."""
+    np.add(np.maximum(x, 0), 0, out=out)  # + 0 turns -0.0 into 0.0
+
+
+# %% nbgrader={"grade": false, "grade_id": "vectorized_relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tensor:
+    """max(x, 0), element by element.
+
+    Args:
+        x: Tensor or ndarray of any shape, any strides.
+        out: where to write the result: a C-contiguous Tensor or ndarray of x's shape and dtype (x itself is
+            allowed). By default a fresh one.
+
+    Returns:
+        Tensor of x's shape and dtype. NaN stays NaN, -0.0 gives 0.0. x does not change (unless it is `out`).
+
+    Raises:
+        TypeError: anything but integers and floats.
+        ValueError: an `out` that does not fit.
+    """
+    x, out = _result_like(_operand(x), out)
+    loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
+    loop(x.ravel("A"), out.ravel("A"))
+    return Tensor(out)
+
+
+@njit(nogil=True)
+def _relu_loop(x: np.ndarray, out: np.ndarray) -> None:
+    """out[i] = max(x[i], 0) over two 1-D arrays of one dtype; NaN stays NaN, -0.0 gives 0.0.
+
+    A comparison with NaN is false, and -0.0 <= 0 is true. The compiler makes vector instructions of a loop
+    that writes out[i] exactly once, whatever x[i] is.
+    """
+    ### BEGIN SOLUTION
+    zero = x.dtype.type(0)
+    head = min(
+        -out.ctypes.data % 64 // out.itemsize, x.size
+    )  # from there on no store straddles two cache lines
+    for first, last in ((0, head), (head, x.size)):
+        source, target = x[first:last], out[first:last]
+        for i in range(last - first):
+            value = source[i]
+            target[i] = zero if value <= zero else value
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vectorized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("vectorized_relu"):
+    x = np.array([-2.5, -0.25, 0.0, 0.25, 2.5], np.float32)
+    got = vectorized_relu(x)
+    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
+    np.testing.assert_array_equal(
+        got.data, [0, 0, 0, 0.25, 2.5], "negative numbers become 0, the others stay"
+    )
+    np.testing.assert_array_equal(
+        x, np.array([-2.5, -0.25, 0, 0.25, 2.5], np.float32), "the input must not change"
+    )
+    for dtype in (np.float32, np.float64, np.int8, np.int64):
+        got = vectorized_relu(np.array([[-3, 3]], dtype)).data
+        assert got.dtype == dtype, f"a {np.dtype(dtype)} input: expected the same dtype, got {got.dtype}"
+        assert got.shape == (1, 2), f"expected the shape of the input, (1, 2), got {got.shape}"
+    special = vectorized_relu(np.array([np.nan, -np.inf, np.inf, -0.0])).data
+    np.testing.assert_array_equal(special, [np.nan, 0, np.inf, 0], "NaN stays NaN, -inf gives 0, inf stays")
+    assert not np.signbit(special[3]), (
+        "-0.0 must give 0.0, got -0.0: they compare equal, look at the sign bit"
+    )
+    np.testing.assert_array_equal(
+        vectorized_relu(np.arange(-6.0, 6).reshape(3, 4).T).data,
+        np.maximum(np.arange(-6.0, 6).reshape(3, 4).T, 0),
+        "a transposed array: elements must keep their places",
+    )
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("vectorized_relu", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+sizes = np.unique(np.logspace(2, 7.3, 22).astype(int))
+axes = axes_for("ReLU, float32, one thread", "numbers in the array", "GB/s (read and written)", xscale="log")
+with single_threaded():
+    for name, relu in {
+        "vectorized_relu(x)": lambda x, y: vectorized_relu(x),
+        "vectorized_relu(x, out=y)": lambda x, y: vectorized_relu(x, out=y),
+        "np.maximum(x, 0)": lambda x, y: np.maximum(x, 0),
+    }.items():
+        rates = []
+        for size in sizes:
+            x = np.random.default_rng(0).standard_normal(size, np.float32)
+            repeats = 200 if size < 100_000 else 7
+            rates.append(2 * x.nbytes / median_s(relu, x, x.copy(), repeats=repeats) / 1e9)
+        axes.plot(sizes, rates, label=name, markersize=4)
+for level, size in enumerate(hardware.cpu().caches, start=1):
+    if size / 8 < sizes[-1]:
+        axes.axvline(size / 8, color="grey", linestyle="--", marker="")
+        axes.annotate(f" L{level} full", (size / 8, 0.97), xycoords=("data", "axes fraction"), va="top")
+axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# On the left the curves climb: a call costs the same whether it works on 100 numbers or on 1,000. In the
+# middle they peak: input and output are in a cache. (A cache is "full" in the plot where both together,
+# 8 bytes for a number, fill it.) On the right they fall to what memory gives, and the curve with a fresh
+# result falls lower than the one with `out=`. A fresh array is a promise: the operating system
+# hands out its pages, filled with zeros, when they are first touched. That costs more than the ReLU. A
+# framework that keeps its arrays and uses them again does not pay it.
+#
+# No better loop can lift that end. Only moving fewer bytes can: a smaller dtype, or fusing ReLU into the
+# kernel before it.
+#
+# </details>
+#
+# You can *see* SIMD. Below is the innermost loop of a ReLU as the CPU runs it, one instruction per line.
+# Those on whole vectors are marked with `->`.
+
+
+# %% tags=["measure"]
+@njit(nogil=True)
+def relu_loop(x, y):
+    for i in range(x.size):
+        y[i] = max(x[i], np.float32(0))
+
+
+numbers = np.ones(1000, np.float32)
+relu_loop(numbers, numbers.copy())
+print(machine_code(relu_loop))
+
+# %% [markdown]
+# ### Five operations, and what they cost
+#
+# Element-wise operations keep the shape. *Reductions* (a sum, a distance) bring an array down to one
+# number. NumPy does each in one call, on lanes. But every call reads its operands from memory and
+# writes its result back, so a chain of calls moves the same bytes again and again.
+#
+# Beware of narrow numbers: int8 holds -128 to 127, so 100 + 100 does not fit. Widen *before* you
+# compute.
+#
+# **Predict.** `squared_difference` takes a subtraction and a product. How does its time compare with
+# `element_wise_add`, for a million numbers?
+
+
+# %% nbgrader={"grade": false, "grade_id": "vectorized_operations", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tensor]:
+    """Five operations on two arrays of one shape, without a loop in Python.
+
+    Args:
+        x, y: Tensor or ndarray, of one shape.
+
+    Returns:
+        dict of Tensor: `element_wise_multiply`, `element_wise_add` and `squared_difference`, of the operands'
+        shape, and over all elements `euclidean_distance` (the root of the sum of the squared differences) and
+        `dot_product`. Integers are computed exactly, in int64 (the distance in float64), float16 in float32
+        and returned as float16, other floats in their own dtype.
+
+    Raises:
+        ValueError: shapes that differ; the message names both.
+        TypeError: anything but integers and floats.
+
+    Steps: `dtype` is what to compute in, so widen both operands to it first. Compute what two results share
+    only once. Return the results in `result_dtype`.
+    """
+    x, y = _operand(x, "x"), _operand(y, "y")
+    if x.shape != y.shape:
+        raise ValueError(f"x has the shape {x.shape} and y {y.shape}: they must be equal")
+    dtype, result_dtype = _dtypes(x, y)
+    ### BEGIN SOLUTION
+    x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+    product, squares = x * y, np.square(x - y)
+    results = {
+        "element_wise_multiply": product,
+        "element_wise_add": x + y,
+        "squared_difference": squares,
+        "dot_product": product.sum(),
+    }
+    results = {name: Tensor(np.asarray(value, result_dtype)) for name, value in results.items()}
+    distance_dtype = result_dtype if result_dtype.kind == "f" else np.float64
+    results["euclidean_distance"] = Tensor(np.asarray(np.sqrt(squares.sum()), distance_dtype))
+    return results
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vectorized_operations", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("vectorized_operations"):
+    x, y = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), np.array([[4.0, 6.0], [3.0, 4.0]], np.float32)
+    got = vectorized_operations(x, y)
+    for name, expected in {
+        "element_wise_multiply": [[4, 12], [9, 16]],
+        "element_wise_add": [[5, 8], [6, 8]],
+        "squared_difference": [[9, 16], [0, 0]],
+        "euclidean_distance": 5,
+        "dot_product": 41,
+    }.items():
+        assert name in got, f"expected an entry {name!r}, got {sorted(got)}"
+        assert isinstance(got[name], Tensor), f"{name}: expected a Tensor, got {type(got[name]).__name__}"
+        np.testing.assert_allclose(got[name].data, expected, rtol=1e-6, err_msg=name)
+        assert got[name].dtype == np.float32, f"{name}: expected float32 for float32, got {got[name].dtype}"
+    narrow = vectorized_operations(np.array([100, -100], np.int8), np.array([100, 100], np.int8))
+    np.testing.assert_array_equal(
+        narrow["element_wise_add"].data, [200, 0], "100 + 100 = 200 does not fit int8: widen first"
+    )
+    assert narrow["dot_product"].data == 0, f"100*100 - 100*100: expected 0, got {narrow['dot_product'].data}"
+    try:
+        vectorized_operations(x, np.ones((2, 3), np.float32))
+    except ValueError as error:
+        assert "(2, 2)" in str(error) and "(2, 3)" in str(error), (
+            f"the message should name both shapes, got: {error}"
+        )
+    else:
+        raise AssertionError("shapes (2, 2) and (2, 3) must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("vectorized_operations", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+x, y = np.random.default_rng(0).standard_normal((2, 1_000_000)).astype(np.float32)
+single = {
+    "x + y": (lambda: x + y, 3),
+    "x * y": (lambda: x * y, 3),
+    "(x - y) ** 2": (lambda: (x - y) ** 2, 5),
+    "sum of x * y": (lambda: np.sum(x * y), 4),
+    "all five": (lambda: vectorized_operations(x, y), None),
+}
+with single_threaded():
+    for name, (operation, arrays) in single.items():
+        seconds = median_s(operation, repeats=15)
+        rate = f"{arrays * x.nbytes / seconds / 1e9:8.1f} GB/s" if arrays else ""
+        print(f"{name:16}{seconds * 1e6:10.0f} us{rate}")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The time follows the arrays that are read and written, not the arithmetic. `(x - y) ** 2` writes a
+# temporary array and reads it again. A loop of your own that did all five at once would read x and y
+# a single time: that is what *fusion* means.
+#
+# </details>
+#
+# **In real systems.** Fusing element-wise operations is what `torch.compile`, XLA and cuDNN's fused
+# operations do: Chetlur et al. (2014, *cuDNN: Efficient Primitives for Deep Learning*) describe the
+# library's beginnings. The lanes have many names: AVX-512 on Intel and AMD, NEON and SVE on ARM. A
+# GPU calls 32 lanes a *warp* (NVIDIA, *CUDA C++ Programming Guide*, "SIMT Architecture").
+
+# %% [markdown]
+# ## 5. Memory: the order of steps decides
+#
+# A core can multiply and add many times while it waits for *one* number from memory. So every CPU
+# keeps what it used last in caches: small and near, larger and farther.
+#
+# ```
+#    registers   a few KB      every cycle          ┌───┐
+#    L1 cache    tens of KB    a few cycles        ┌┴───┴┐
+#    L2 cache    a few MB      some ten cycles    ┌┴─────┴┐
+#    L3 cache    shared        more              ┌┴───────┴┐
+#    memory      GB            hundreds         ┌┴─────────┴┐
+# ```
+#
+# (The sizes on your machine stand in section 1.) Memory does not come number by number. It comes in
+# *cache lines*, mostly 64 bytes: 16 float32 that are neighbours. Use all 16 and the wait is shared.
+# Use one, and 15 came for nothing.
+#
+# A matrix is stored row after row ("row-major", C order). So walking along a row uses whole lines.
+# Walking down a column touches a new line at every step.
+#
+# ```
+#     in memory:   a00 a01 a02 a03 │ a10 a11 a12 a13 │ a20 a21 a22 a23 │ ...
+#
+#     along rows    ●───●───●───●    ●───●───●───●       every line used whole
+#     down columns  ●                ●                ●   one number of each line
+# ```
+#
+# **Predict.** The same sum over the same matrix, once along rows and once down columns. How much
+# slower is the second, for a matrix of 100 x 100? For one of 4,000 x 4,000?
+
+
+# %% nbgrader={"grade": false, "grade_id": "traversal", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@njit(nogil=True)
+def sum_along_rows(X):
+    total = 0.0
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            total += X[i, j]
+    return total
+
+
+@njit(nogil=True)
+def sum_down_columns(X):
+    total = 0.0
+    for j in range(X.shape[1]):
+        for i in range(X.shape[0]):
+            total += X[i, j]
+    return total
+
+
+# %% tags=["measure"]
+sizes = [64, 128, 256, 512, 1024, 2048, 4096]
+axes = axes_for("Sum of an n x n float32 matrix", "n", "GB/s", xscale="log")
+rates = {}
+for traversal in (sum_along_rows, sum_down_columns):
+    rates[traversal] = [
+        X.nbytes / median_s(traversal, X) / 1e9 for X in (np.ones((n, n), np.float32) for n in sizes)
+    ]
+    axes.plot(sizes, rates[traversal], label=traversal.__name__)
+axes.set_xticks(sizes, [str(n) for n in sizes])
+axes.set_ylim(bottom=0)
+axes.legend()
+plt.show()
+for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], strict=True):
+    print(f"n = {n:5}: along rows is {fast / slow:5.1f} times as fast as down columns")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# While the matrix fits the nearest cache, the order hardly matters. The larger it is, the farther
+# away the lines are that the column walk throws away. It is the same arithmetic, and the same result.
+#
+# Now look at `matmul_baseline` again. Its innermost loop walks down a column of B.
+#
+# </details>
+#
+# ### Blocks, panels, tiles
+#
+# Three steps lead from there to a library's speed.
+#
+# **1. Turn the loops.** With the order i, k, j the innermost loop runs along a row of B and a row of
+# C. Lines are used whole, and the compiler can use vectors.
+#
+# **2. Cut into blocks.** A row of B is still fetched anew for every row of A. Work on blocks that fit
+# a cache, and each number fetched is used many times. A block of b x b costs 2b² numbers to fetch and
+# gives 2b³ flops: the larger b, the better, until the blocks no longer fit.
+#
+# **3. Pack, and keep the tile in registers.** Copy each block into *panels*, in just the order in
+# which the innermost step will read them. That step, the *micro-kernel*, computes a tile of C that
+# stays in vector registers for the whole depth of the block. C is touched only once per block, and
+# both panels are read straight through.
+#
+# ```
+#                        B panel j: depth x cols        A_panels[i, r, p] = A[i * rows + r, p]
+#                        ┌──────────────┐               B_panels[j, p, c] = B[p, j * cols + c]
+#                     p  │ b b b b b b b│ ◄ a row
+#    A panel i:          └──────────────┘               for each p:
+#    rows x depth                                         read row p of the B panel       (vectors)
+#         p                                               read column p of the A panel    (numbers)
+#     ┌────────┐         ┌──────────────┐                 add their outer product to the tile
+#     │   a    │         │  tile of C   │
+#     │   a    │         │ rows x cols  │
+#     │   a    │         │ in registers │               the tile never leaves the registers
+#     └────────┘         └──────────────┘               until p is done
+# ```
+#
+# The tile is given to you as one instruction, `multiply_tile`, since Python cannot name registers. It
+# is what a tensor core is on a GPU. Everything around it is yours: five loops, each of which feeds
+# one level of the memory.
+#
+# ```
+#   for j0 in blocks of columns of C:        a wide slice of B and C         L3
+#     for p0 in blocks of the depth:         a block of B, packed            L3
+#       for i0 in blocks of rows of C:       a block of A, packed            L2
+#         for each panel of B:               one panel of B                  L1, L2
+#           for each panel of A:             one tile of C                   registers
+#             multiply_tile(...)
+# ```
+#
+# The scheme is Goto's (Goto and van de Geijn 2008, *Anatomy of High-Performance Matrix
+# Multiplication*); BLIS made the five loops and the micro-kernel explicit (Van Zee and van de Geijn
+# 2015, *BLIS*).
+#
+# **Predict.** How near will your loops come to the library: a tenth of its speed, a half, nine
+# tenths?
+
+# %% nbgrader={"grade": false, "grade_id": "blocks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating system does not say
+
+
+def _block_lengths(dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
+    """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
+
+    A panel of A (rows of a tile x depth) stays in the first-level cache, a block of A (rows x depth) with a
+    panel of B in the second, a block of B (depth x columns) in the third. Each gets a part of its cache, as
+    the other operands pass through it too. The deeper a block, the less often C is read and written: a panel
+    of B may be twice the first-level cache, from which it only passes by, in order.
+    """
+    tile_rows, tile_cols = tile_shape(dtype)
+    if block_size is None:
+        known = cpu().caches
+        level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
+        depth = 2 * level_1 // (tile_cols * dtype.itemsize)
+        rows = level_2 // (4 * depth * dtype.itemsize)
+        cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
+    else:
+        depth = rows = cols = _at_least_one("block_size", block_size)
+    return -(-rows // tile_rows) * tile_rows, depth, -(-cols // tile_cols) * tile_cols
+
+
+def _row_major(X: np.ndarray) -> tuple[np.ndarray, bool]:
+    """X, or its transpose, so that rows lie one after the other; and whether it is the transpose."""
+    turned = X.flags.f_contiguous and not X.flags.c_contiguous
+    return _contiguous(X.T if turned else X), turned
+
+
+# %% nbgrader={"grade": false, "grade_id": "cache_friendly_matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | None = None) -> Tensor:
+    """A @ B in blocks that stay in the caches, packed into panels for `multiply_tile`.
+
+    Args:
+        A: Tensor or ndarray, shape (M, K).
+        B: Tensor or ndarray, shape (K, N).
+        block_size: length of every block in all three dimensions, rounded up to whole tiles; None chooses one
+            length per dimension from the caches of this CPU.
+
+    Returns:
+        Tensor, shape (M, N), dtypes as in `matmul_baseline`. Every block size gives the same result to
+        rounding, and exactly the same for integers.
+
+    Raises:
+        ValueError: shapes that do not fit (the message names both), or block_size < 1.
+        TypeError: anything but integers and floats.
+
+    Steps: write `_pack` and `_five_loops`, and check each by itself. The threads are given: each
+    gets a range of rows of C, or of its columns where it has more of those.
+    """
+    A, B = _operand(A, "A"), _operand(B, "B")
+    _check_product(A, B)
+    dtype, result_dtype = _dtypes(A, B)
+    (M, K), N = A.shape, B.shape[1]
+    rows, depth, cols = _block_lengths(dtype, block_size)
+    tile_rows, tile_cols = tile_shape(dtype)
+    C = np.empty((M, N), dtype)
+    operands = (*_row_major(A.astype(dtype, copy=False)), *_row_major(B.astype(dtype, copy=False)), C)
+
+    def part(start, stop):
+        """The rows (or columns) of C that lie in the tiles start to stop."""
+        down = (start * tile_rows, min(stop * tile_rows, M)) if M >= N else (0, M)
+        right = (start * tile_cols, min(stop * tile_cols, N)) if M < N else (0, N)
+        height, width, length = min(rows, down[1] - down[0]), min(cols, right[1] - right[0]), min(depth, K)
+        A_panels = panel_buffer("A", (-(-height // tile_rows), tile_rows, length), dtype)
+        B_panels = panel_buffer("B", (-(-width // tile_cols), length, tile_cols), dtype)
+        _five_loops(*operands, *down, *right, A_panels, B_panels)
+
+    if C.size and K:
+        run_chunks(part, -(-M // tile_rows) if M >= N else -(-N // tile_cols))
+    else:
+        C[:] = 0  # a sum of nothing
+    return Tensor(C.astype(result_dtype, copy=False))
+
+
+@njit(nogil=True)
+def _pack(X, turned, row, rows, col, cols, panel):
+    """panel[r, c] = the number in row `row + r` and column `col + c` of X, for r < rows and c < cols.
+
+    `turned` says that the array X is the transpose: read X[col + c, row + r] then. A panel of A is as high as
+    the tile and as wide as the depth; a panel of B is as high as the depth and as wide as the tile.
+    """
+    # An index below 0 would count from the end. Where the compiler knows that there is none, it uses vectors.
+    assert row >= 0 and col >= 0
+    ### BEGIN SOLUTION
+    for r in range(rows):
+        if turned:
+            for c in range(cols):
+                panel[r, c] = X[col + c, row + r]
+        else:
+            for c in range(cols):
+                panel[r, c] = X[row + r, col + c]
+    ### END SOLUTION
+
+
+@njit(nogil=True)
+def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels, B_panels):
+    """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], block by block, tile by tile.
+
+    The panels are the size of a block: A_panels (panels, tile rows, depth) and B_panels (panels, depth, tile
+    cols).
+
+        multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate)
+
+    writes (or, with `accumulate`, adds to) the tile of C at [row, col], from panel i of A and panel j of B.
+    """
+    K = A.shape[0] if A_turned else A.shape[1]
+    tile_rows, tile_cols, block = A_panels.shape[1], B_panels.shape[2], B_panels.shape[1]
+    height, width = A_panels.shape[0] * tile_rows, B_panels.shape[0] * tile_cols
+    ### BEGIN SOLUTION
+    for j0 in range(left, right, width):  # a block of columns of B and C
+        for p0 in range(0, K, block):  # a block of the depth: its B stays in the third-level cache
+            depth = min(block, K - p0)
+            for i0 in range(top, bottom, height):  # a block of rows: its A stays in the second-level cache
+                for i in range(i0, min(i0 + height, bottom), tile_rows):
+                    _pack(
+                        A, A_turned, i, min(tile_rows, bottom - i), p0, depth, A_panels[(i - i0) // tile_rows]
+                    )
+                for j in range(j0, min(j0 + width, right), tile_cols):  # a panel of B, near the core
+                    panel = (j - j0) // tile_cols
+                    if i0 == top:
+                        _pack(B, B_turned, p0, depth, j, min(tile_cols, right - j), B_panels[panel])
+                    for i in range(i0, min(i0 + height, bottom), tile_rows):  # a panel of A passes by
+                        multiply_tile(
+                            A_panels, (i - i0) // tile_rows, B_panels, panel, C, i, j, depth, p0 > 0
+                        )
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_cache_friendly_matmul", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("cache_friendly_matmul"):
+    rng = np.random.default_rng(0)
+    for rows, depth, columns in ((1, 1, 1), (3, 5, 2), (40, 24, 56), (17, 300, 67), (131, 9, 5)):
+        A = rng.standard_normal((rows, depth)).astype(np.float32)
+        B = rng.standard_normal((depth, columns)).astype(np.float32)
+        expected = A.astype(float) @ B.astype(float)
+        for block_size in (None, 1, 16, 50):
+            got = cache_friendly_matmul(A, B, block_size)
+            assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
+            np.testing.assert_allclose(
+                got.data,
+                expected,
+                rtol=1e-4,
+                atol=1e-4,
+                err_msg=f"{A.shape} times {B.shape}, block {block_size}: the last block is shorter",
+            )
+    A, B = rng.integers(-9, 9, (33, 70)), rng.integers(-9, 9, (70, 20))
+    np.testing.assert_array_equal(cache_friendly_matmul(A, B, 16).data, A @ B, "integers must be exact")
+    np.testing.assert_array_equal(
+        cache_friendly_matmul(A.T.copy().T, B[:, ::-1]).data,
+        A @ B[:, ::-1],
+        "a transposed A and a reversed view of B",
+    )
+    try:
+        cache_friendly_matmul(A, B, block_size=0)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("block_size=0 must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("cache_friendly_matmul", globals())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the ladder. Each step below is a little program of its own, from the definition to your kernel.
+
+
+# %% nbgrader={"grade": false, "grade_id": "ladder_steps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@njit(nogil=True)
+def loops_ikj(A, B, C):
+    for i in range(A.shape[0]):
+        for k in range(A.shape[1]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
+
+
+@njit(nogil=True)
+def loops_blocked(A, B, C, block):
+    for k0 in range(0, A.shape[1], block):
+        for j0 in range(0, B.shape[1], block):
+            for i in range(A.shape[0]):
+                part = C[i, j0 : j0 + block]
+                for k in range(k0, min(k0 + block, A.shape[1])):
+                    row = B[k, j0 : j0 + block]
+                    for j in range(part.size):
+                        part[j] += A[i, k] * row[j]
+
+
+# %% tags=["measure"]
+n = 1024
+A, B = random_pair(n)
+steps = {
+    "i, j, k\n(matmul_baseline)": lambda: matmul_baseline(A, B),
+    "i, k, j": lambda: loops_ikj(A, B, np.zeros_like(A)),
+    "i, k, j\nin blocks": lambda: loops_blocked(A, B, np.zeros_like(A), 256),
+    "packed, with the tile\n(cache_friendly_matmul)": lambda: cache_friendly_matmul(A, B),
+}
+with single_threaded():
+    slow = profile_operation(steps.pop("i, j, k\n(matmul_baseline)"))["wall_s"]
+    seconds = [slow] + [median_s(step, repeats=5) for step in steps.values()]
+    library = 2 * n**3 / median_s(np.matmul, A, B) / 1e9
+rates = [2 * n**3 / s / 1e9 for s in seconds]
+axes = axes_for(
+    f"From three loops to a micro-kernel: {n} x {n}, float32, one thread", "", "GFLOP/s", yscale="log"
+)
+bars = axes.bar(
+    ["i, j, k\n(matmul_baseline)", *steps],
+    rates,
+    color="lightgrey",
+    edgecolor="black",
+    hatch=["", "//", "xx", ".."],
+)
+axes.bar_label(bars, [f"{rate:.1f}" for rate in rates])
+axes.axhline(library, color="black", linestyle="--", marker="", label=f"NumPy's @ (BLAS): {library:.0f}")
+axes.set_ylim(top=3 * library)
+axes.legend(loc="upper left")
+plt.show()
+print(
+    f"the last step: {rates[-1] / rates[0]:.0f} times the three loops, {rates[-1] / library:.2f} of NumPy's @"
+)
+
+# %% [markdown]
+# **Predict.** `block_size` makes every block the same length. Which is best on your machine? Where
+# does it get bad, and why on both sides?
+
+# %% tags=["measure"]
+blocks = [16, 32, 64, 128, 256, 512, 1024]
+axes = axes_for("Block size, 1024 x 1024, one thread", "block_size", "GFLOP/s", xscale="log")
+with single_threaded():
+    for dtype in (np.float32, np.float64):
+        A, B = random_pair(1024, dtype)
+        rates = [
+            2 * 1024**3 / median_s(cache_friendly_matmul, A, B, block_size=b, repeats=3) / 1e9 for b in blocks
+        ]
+        axes.plot(blocks, rates, label=np.dtype(dtype).name)
+        chosen = 2 * 1024**3 / median_s(cache_friendly_matmul, A, B) / 1e9
+        color, style = axes.lines[-1].get_color(), axes.lines[-1].get_linestyle()
+        name = f"{np.dtype(dtype).name}, block_size=None"
+        axes.axhline(chosen, color=color, linestyle=style, linewidth=0.8, marker="", label=name)
+axes.set_xticks(blocks, [str(b) for b in blocks])
+axes.set_ylim(bottom=0)
+axes.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# Small blocks do little with each number that they fetch, and the tile is written back often. Blocks
+# that are too long fall out of the cache that should hold them. The chosen sizes, one for each loop,
+# beat any single one, because the three blocks live in three different caches.
+#
+# </details>
+#
+# And the machine code of your own loops: the innermost one, in which the time goes. Multiply-adds on
+# whole vectors (`vfmadd` on x86, `fmla` on ARM) are marked with `=>`. Count them: one for each register
+# of the tile, and hardly anything else.
+
+# %% tags=["measure"]
+print(machine_code(_five_loops))
+
+# %% [markdown]
+# **In real systems.** This is how OpenBLAS, Intel MKL and oneDNN multiply: the same five loops, a
+# micro-kernel per generation of CPU, block sizes in a table. On a GPU, cuDNN and cuBLAS cut the same
+# way: a block of C for each thread block, its panels in shared memory, the tile in registers (Chetlur
+# et al. 2014 for cuDNN). Google's TPU makes the tile the whole machine: 65,536 multipliers in a grid,
+# through which the panels flow (Jouppi et al. 2017, *In-Datacenter Performance Analysis of a Tensor
+# Processing Unit*).
+
+# %% [markdown]
+# ## 6. Parallel: many cores
+#
+# A machine has several cores. Cut the data, give each core a part, wait for the last. Two things
+# stand in the way. *Starting* workers costs time, so small work loses. And cores *share* the memory,
+# so a kernel that is limited by memory gains less than one that is limited by arithmetic.
+#
+# ```
+#     one thread     ████████████████████████████████
+#
+#     four threads   ▒▒████████▒                           ▒  hand out, wait for the last
+#                    ▒▒████████▒
+#                    ▒▒████████▒                           Amdahl (1967): what stays serial
+#                    ▒▒████████▒                           bounds the gain
+# ```
+#
+# Python threads can do this because the loops are compiled with `nogil=True`: they let go of the
+# interpreter's lock while they run. So does NumPy in its loops.
+#
+# A GPU works the same way, with other names and far more of everything:
+#
+# | on a GPU | here | what it is |
+# | --- | --- | --- |
+# | grid | the whole array | all the work of one kernel call |
+# | block | a chunk | a part with no need of the others, handed to a worker |
+# | multiprocessor (SM) | a core, with its worker thread | runs one part after another |
+# | lane of a warp | a SIMD lane | one number among those that an instruction works on |
+# | shared memory | L1 and L2 cache | near memory of one part |
+# | global memory | main memory | far memory of all |
+#
+# ```
+#    grid    ┌───────────────┬───────────────┬───────────────┬───────────────┐   the array
+#            └───────┬───────┴───────┬───────┴───────┬───────┴───────┬───────┘
+#    block        chunk 0         chunk 1         chunk 2         chunk 3
+#                    │               │               │               │
+#    lane      ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   numbers side by side
+#              └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘
+# ```
+#
+# **Predict.** With two workers, is ReLU on 1,000 numbers faster or slower than with one? On 10
+# million, is it twice as fast?
+
+# %% nbgrader={"grade": false, "grade_id": "bytes_per_worker", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+BYTES_PER_WORKER = 8 * 2**20  # about twice what one core does in the time that it takes to wake another
+
+
+# %% nbgrader={"grade": false, "grade_id": "parallel_relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | None = None) -> Tensor:
+    """max(x, 0), the array cut into one chunk per worker thread.
+
+    Args:
+        x, out: as for `vectorized_relu`.
+        num_workers: the most threads to use, at least 1. Fewer run where this process may use fewer
+            (`num_threads()`), and one where the array is too small to be worth a second.
+
+    Returns:
+        Tensor: what `vectorized_relu` returns.
+
+    Raises:
+        ValueError: num_workers < 1, or an `out` that does not fit.
+        TypeError: anything but integers and floats.
+
+    Steps: decide how many workers are worth it: each should have at least BYTES_PER_WORKER of x. Cut in
+    `_relu_chunks`, with `run_chunks(function, size, workers)`: it calls function(start, stop) for each chunk.
+    """
+    if num_workers < 1:  # not by `_at_least_one`: a call would cost a small array 5 %
+        raise ValueError(f"num_workers must be at least 1, not {num_workers}")
+    x, out = _result_like(_operand(x), out)
+    loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
+    source, target = x.ravel("A"), out.ravel("A")  # flat, in the order of memory
+    ### BEGIN SOLUTION
+    if x.nbytes < 2 * BYTES_PER_WORKER:
+        loop(source, target)
+    else:
+        _relu_chunks(loop, source, target, min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER))
+    ### END SOLUTION
+    return Tensor(out)
+
+
+def _relu_chunks(loop, source: np.ndarray, target: np.ndarray, workers: int) -> None:
+    """The loop over two flat arrays of one length, a chunk per worker, side by side."""
+    ### BEGIN SOLUTION
+    run_chunks(lambda start, stop: loop(source[start:stop], target[start:stop]), source.size, workers)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_parallel_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("parallel_relu"):
+    for shape in ((), (5,), (4, 7), (0, 3), (1201, 1009)):
+        x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        for workers in (1, 2, 3):
+            got = parallel_relu(x, workers)
+            assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
+            np.testing.assert_array_equal(
+                got.data, np.maximum(x, 0), f"shape {shape}, {workers} workers: is the last chunk complete?"
+            )
+            assert got.dtype == np.float32, f"expected float32, got {got.dtype}"
+    x = np.arange(-600_000, 600_000).reshape(1200, 1000)
+    np.testing.assert_array_equal(
+        parallel_relu(x.T, 2).data, np.maximum(x.T, 0), "a transposed array, 2 workers"
+    )
+    assert np.isnan(parallel_relu(np.array([np.nan])).data[0]), "NaN must stay NaN"
+    try:
+        parallel_relu(x, num_workers=0)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("num_workers=0 must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("parallel_relu", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+sizes = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
+workers = [1, 2, 4]
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
+left.set(
+    title="parallel_relu over vectorized_relu", xlabel="numbers in the array", ylabel="speedup", xscale="log"
+)
+with single_threaded():
+    hardware.set_num_threads(max(workers))
+    for count in workers[1:]:
+        ratios = []
+        for size in sizes:
+            x = np.random.default_rng(0).standard_normal(size).astype(np.float32)
+            repeats = 200 if size < 100_000 else 11
+            report = benchmark_operation(
+                lambda x, count=count: parallel_relu(x, count), x, baseline=vectorized_relu, repeats=repeats
+            )
+            ratios.append(report["speedup"])
+        left.plot(sizes, ratios, label=f"{count} workers")
+    A, B = random_pair(1024)
+    scaling = []
+    for count in workers:
+        hardware.set_num_threads(count)
+        scaling.append(2 * 1024**3 / median_s(cache_friendly_matmul, A, B) / 1e9)
+left.axhline(1, color="grey", linestyle="--", marker="")
+left.legend()
+right.set(title="cache_friendly_matmul, 1024 x 1024, float32", xlabel="threads", ylabel="GFLOP/s")
+right.plot(workers, scaling, label="measured")
+right.plot(workers, [scaling[0] * count for count in workers], label="in proportion")
+right.axvline(hardware.cpu().usable_cores, color="grey", linestyle=":", marker="", label="cores here")
+right.set_xticks(workers)
+right.set_ylim(bottom=0)
+right.legend()
+figure.suptitle(hardware.cpu().name)
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# For small arrays the best parallel kernel is the serial one, so yours should fall back to it: the
+# ratio stays near 1. For large ones ReLU gains until the memory is busy; the matrix product, which
+# does much with every byte, gains more. Past the number of cores there is nothing left to gain.
+#
+# </details>
+#
+# ### A batch, item by item
+#
+# Often the items of a batch have nothing to do with each other: images to decode, samples to score.
+# Then the simplest cut is by item. A *pool* of workers takes items as they come.
+#
+# ```
+#     items      0   1   2   3   4   5         finish in any order:   1 0 3 2 5 4
+#                │   │   │   │   │   │
+#     workers   ─┴───┴───┴── pool ─┴──         results come back in this one:  0 1 2 3 4 5
+# ```
+#
+# *Threads* share memory and start fast; they gain where the work lets go of the interpreter's lock
+# (NumPy, your kernels, files). *Processes* have an interpreter each, so they gain for pure Python
+# too, but everything they get and return is copied. The standard library has one interface for both,
+# `concurrent.futures.Executor`. A Dask cluster has the same: `Client(...).get_executor()` takes your
+# function past one machine, unchanged.
+#
+# Errors need care. If item 3 fails, you want its exception, and you want to know that it was item 3.
+#
+# **Predict.** A pure Python loop, four items, two threads. How much faster than one thread? And two
+# processes?
+
+
+# %% nbgrader={"grade": false, "grade_id": "worker_pool", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+@contextmanager
+def _worker_pool(executor: str | Executor | None, num_workers: int):
+    """An executor: threads or processes of our own, or the caller's, which is left open.
+
+    loky's processes get functions by value (cloudpickle), so one that is defined in a notebook works; they
+    stay for the next call and end when idle. Each worker computes with one thread: the pool is the
+    parallelism.
+    """
+    if executor is None or executor == "thread":
+        with ThreadPoolExecutor(num_workers, initializer=one_thread) as pool:
+            yield pool
+    elif executor == "process":
+        one = dict.fromkeys(("TINYTORCH_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        yield loky.get_reusable_executor(max_workers=num_workers, env=one)
+    elif isinstance(executor, str):
+        raise ValueError(f'executor must be "thread", "process" or an Executor, got "{executor}"')
+    elif not callable(getattr(executor, "submit", None)) or inspect.isclass(executor):
+        raise TypeError(f'executor must be "thread", "process" or an Executor, got {type(executor).__name__}')
+    else:
+        yield executor
+
+
+# %% nbgrader={"grade": false, "grade_id": "parallel_batch_processing", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def parallel_batch_processing(
+    batch_data: Iterable,
+    operation: Callable,
+    num_workers: int = 4,
+    executor: str | Executor | None = None,
+) -> list:
+    """[operation(item) for item in batch_data], on several workers at once.
+
+    Args:
+        batch_data: the items.
+        operation: called with each item.
+        num_workers: workers of our own pool, at least 1.
+        executor: None or "thread" for operations that let go of Python's lock (NumPy, these kernels) or wait;
+            "process" for pure Python, also for a function defined in a notebook; or any
+            `concurrent.futures.Executor`, which is used and left open.
+
+    Returns:
+        list: the results, in the order of the items, whatever order they finish in.
+
+    Raises:
+        ValueError: num_workers < 1, or the name of an executor that there is not.
+        TypeError: an executor that is none.
+        The exception of the lowest item that fails, of its own type, with a note: `batch item 3` for item 3.
+
+    Steps: submit all items to the pool, then collect the results in order. Where one fails, add the note
+    (`add_note`), cancel what has not been started, and let the exception go on.
+    """
+    _at_least_one("num_workers", num_workers)
+    items = list(batch_data)
+    with _worker_pool(executor, num_workers) as pool:
+        ### BEGIN SOLUTION
+        futures = [pool.submit(operation, item) for item in items]
+        results = []
+        try:
+            for future in futures:
+                results.append(future.result())
+        except Exception as error:
+            error.add_note(f"batch item {len(results)}")
+            raise
+        finally:
+            for future in futures:
+                future.cancel()
+        return results
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_parallel_batch_processing", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("parallel_batch_processing"):
+    got = parallel_batch_processing([3, 1, 2], lambda item: item * item, num_workers=2)
+    assert list(got) == [9, 1, 4], f"expected the squares in the order of the items, [9, 1, 4], got {got}"
+
+    def slow_for_small(item):
+        time.sleep(0.02 * (4 - item))
+        return item
+
+    start = time.perf_counter()
+    got = parallel_batch_processing(range(4), slow_for_small, num_workers=4)
+    elapsed = time.perf_counter() - start
+    assert list(got) == [0, 1, 2, 3], f"later items finish first here; expected [0, 1, 2, 3], got {got}"
+    assert elapsed < 0.18, (
+        f"four sleeps of 0.2 s in all, 4 workers: expected about 0.08 s, took {elapsed:.2f} s"
+    )
+
+    def reciprocal(item):
+        return 1 / item
+
+    try:
+        parallel_batch_processing([1, 2, 4, 0, 0], reciprocal)
+    except ZeroDivisionError as error:
+        notes = getattr(error, "__notes__", [])
+        assert "batch item 3" in notes, f"expected the note 'batch item 3' on the exception, got {notes}"
+    else:
+        raise AssertionError("the exception of a failing item must come through")
+    with ThreadPoolExecutor(2) as pool:
+        got = parallel_batch_processing([1, 2], reciprocal, executor=pool)
+        assert list(got) == [1, 0.5], f"an executor of the caller: expected [1.0, 0.5], got {got}"
+        assert pool.submit(abs, -1).result() == 1, "an executor of the caller must be left open"
+    got = parallel_batch_processing([1, 2], reciprocal, num_workers=2, executor="process")
+    assert list(got) == [1, 0.5], f'executor="process": expected [1.0, 0.5], got {got}'
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("parallel_batch_processing", globals())
+### END HIDDEN TESTS
+
+
+# %% tags=["measure"]
+def python_loop(count):
+    total = 0
+    for i in range(count):
+        total += i * i
+    return total
+
+
+def compiled_product(seed):
+    A, B = random_pair(384)
+    return float(cache_friendly_matmul(A, B).data[0, 0])
+
+
+axes = axes_for("Four items, two workers", "", "speedup over one after the other")
+names, ratios = [], []
+with single_threaded():
+    for work, item in ((python_loop, 700_000), (compiled_product, 0)):
+        serial = median_s(lambda work=work, item=item: [work(item) for _ in range(4)], repeats=3)
+        for kind in ("threads", "processes") if work is python_loop else ("threads",):
+            parallel = median_s(
+                parallel_batch_processing, [item] * 4, work, 2, "process" if kind == "processes" else None
+            )
+            names.append(f"{work.__name__}\n{kind}")
+            ratios.append(serial / parallel)
+bars = axes.bar(names, ratios, width=0.5, color="lightgrey", edgecolor="black", hatch=["", "//", "xx"])
+axes.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios])
+axes.axhline(1, color="black", linestyle="--", marker="")
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# Two threads do not speed up a pure Python loop: only one of them holds the interpreter's lock. Two
+# processes do. A kernel with `nogil` needs no process: threads run it side by side.
+#
+# </details>
+#
+# **In real systems.** PyTorch's `DataLoader` loads batches in worker processes for this reason.
+# Inside one product, MKL and oneDNN use a pool of threads, as your `cache_friendly_matmul` does. If
+# every worker of a pool then starts a pool of its own, the machine has more threads than cores and
+# slows down; that is why these kernels use one thread inside a worker.
+
+# %% [markdown]
+# ## 7. Compressed kernels: where fewer bits become more speed
+#
+# Module 10 stored weights in int8 and set small ones to zero. Stored so, a network is smaller. It is
+# not *faster* until the kernel makes use of it.
+#
+# ### Eight bits
+#
+# A quantized number is an integer and a scale: x ≈ q · s. All numbers of a matrix share the scale, so
+# the scales come out of the sum:
+#
+# ```
+#     C[i, j] = Σ A[i, k] · B[k, j]  ≈  Σ (qA · sA) (qB · sB)  =  sA · sB · Σ qA[i, k] · qB[k, j]
+#               k                       k                               k
+#               floats                                                  integers only
+# ```
+#
+# Four times as many int8 as float32 fit a register, and the hardware has instructions that multiply
+# int8 and add the products up in int32. One of them does the work of several float instructions.
+#
+# ```
+#    VNNI (x86), dot product (ARM):   four products and their sum, in every 32-bit lane
+#
+#        ┌────┬────┬────┬────┐
+#        │ a0 │ a1 │ a2 │ a3 │   int8
+#        └─┬──┴─┬──┴─┬──┴─┬──┘
+#        ┌─┴──┬─┴──┬─┴──┬─┴──┐
+#        │ b0 │ b1 │ b2 │ b3 │   int8
+#        └────┴────┴────┴────┘
+#        c  +=  a0·b0 + a1·b1 + a2·b2 + a3·b3      int32
+#
+#    AMX (x86), tensor cores:         a whole tile of C at once
+# ```
+#
+# Two traps, and both give wrong numbers silently. **Wrapping**: 200 as int8 is -56. Quantizing must
+# *saturate*, so that 200 becomes 127. **Overflow**: 100 · 100 is 10,000, far beyond int8. The sum
+# must be an int32, which holds the exact sum of 131,071 products of int8.
+#
+# Rounding is to nearest, halves to even, as in NumPy's `rint`. Cutting the fraction off would pull
+# every number towards zero.
+#
+# **Predict.** By how much is the int8 product faster than your float32 one? How large is its error,
+# relative to the largest number in the result: 10 %, 1 %, 0.1 %?
+
+# %% [markdown]
+# The next cells are given: the scale of an operand, found in one pass, and weights that are packed
+# once, to be used many times (section 8). How the panels of int8 look depends on the instruction that
+# this CPU has; the packing loops in the graded cell take care of it.
+
+# %% nbgrader={"grade": false, "grade_id": "quantizable", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| exporti
+TILE = quantized_tile()
+Q_ROWS, Q_COLS, Q_GROUP, Q_OFFSET = TILE.rows, TILE.cols, TILE.group, TILE.offset
+Q_SLAB = 4  # panels of B whose sums are dequantized at once, while they are in the second-level cache
+Q_BLOCK = 2**18  # bytes of the block of A that stays in the second-level cache
+LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
+
+
+@njit(nogil=True)
+def _largest_bits(bits, magnitude):
+    """The largest bit pattern without its sign: as integers, floats sort the same, and max is SIMD."""
+    largest = magnitude & 0
+    for i in range(bits.size):
+        largest = max(largest, bits[i] & magnitude)
+    return largest
+
+
+def _absmax(array: np.ndarray):
+    """The largest magnitude in a contiguous float array; NaN or inf if there is one."""
+    integer = np.dtype(f"i{array.itemsize}").type
+    bits = _largest_bits(array.reshape(-1).view(integer), np.iinfo(integer).max)
+    return integer(bits).view(array.dtype)
+
+
+def _quantizable(array: np.ndarray, scale: float | None, name: str):
+    """The operand as the loops take it (contiguous int8, float32 or float64), and its scale in that dtype.
+
+    int8 is quantized already and keeps the scale it came with, None included. A float without one gets
+    absmax / 127, or 1 where that is 0.
+    """
+    if scale is not None and not 0 < scale < np.inf:
+        raise ValueError(f"the scale of {name} must be positive and finite, not {scale}")
+    if array.dtype == np.int8:
+        return _contiguous(array), scale
+    narrow = array.dtype in (np.float16, np.float32)
+    array = _contiguous(array, np.float32 if narrow else np.float64)
+    absmax = _absmax(array)
+    if not np.isfinite(absmax):
+        raise ValueError(f"{name} holds NaN or inf, which no integer can stand for")
+    return array, array.dtype.type(scale or absmax / LIMIT or 1) or np.finfo(array.dtype).tiny
+
+
+def _step(array: np.ndarray, scale):
+    """What the loops divide by: the scale of floats, None for int8."""
+    return None if array.dtype == np.int8 else scale
+
+
+# %% nbgrader={"grade": false, "grade_id": "pack_weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@dataclass(frozen=True)
+class PackedWeights:
+    """A right operand of `quantized_matmul`, quantized and packed once, to be multiplied with many times."""
+
+    panels: np.ndarray  # (chunks of the depth, panels, depth of a chunk / group + 1, cols, group)
+    shape: tuple[int, int]
+    scale: float | None
+    dtype: np.dtype
+
+
+def pack_weights(B: ArrayOrTensor, scale: float | None = None) -> PackedWeights:
+    """Quantize B (K, N) as `quantized_matmul` does, and pack it into panels for every product to come.
+
+    Raises:
+        ValueError: B is not 2-D, holds NaN or inf, or the scale is not positive.
+        TypeError: anything but integers and floats.
+    """
+    B = _operand(B, "B")
+    if B.ndim != 2:
+        raise ValueError(f"weights have two dimensions, not the shape {B.shape}")
+    values, scale = _quantizable(B, scale, "B")
+    panels = weight_panels(*B.shape)
+    depth = (panels.shape[2] - 1) * Q_GROUP
+    for chunk in range(len(panels)):
+        _pack_int8_columns(values[chunk * depth : (chunk + 1) * depth], _step(values, scale), panels[chunk])
+    return PackedWeights(panels, B.shape, scale, B.dtype)
+
+
+def _int8_blocks(A, step, panels, C, *scales) -> None:
+    """C = A @ B (times the scales), in blocks of rows that stay in the second-level cache, on all threads."""
+    chunks, count, lines, _, _ = panels.shape
+    depth = (lines - 1) * Q_GROUP
+    tiles = max(1, Q_BLOCK // (chunks * depth * Q_ROWS + 1))
+    wide = Q_SLAB if scales else max(1, count)
+
+    def stripe(first, last):  # of tiles of rows
+        height = min(tiles, last - first)
+        A_panels = panel_buffer("int8 A", (chunks, height, Q_ROWS, depth), TILE.a_dtype)
+        sums = panel_buffer("int8 sums", (height * Q_ROWS, Q_SLAB * Q_COLS), np.int32) if scales else None
+        for tile in range(first, last, tiles):
+            block = C[tile * Q_ROWS : min(tile + tiles, last) * Q_ROWS]
+            for chunk in range(chunks):
+                _pack_int8_rows(A[tile * Q_ROWS :][: len(block)], chunk * depth, step, A_panels[chunk])
+            for left in range(0, count, wide):
+                target = sums[: len(block)] if scales else block
+                _multiply_block(A_panels, panels, left, A.shape[1], target)
+                if scales:
+                    _dequantize(target, *scales, block, left * Q_COLS)
+
+    run_chunks(stripe, -(-A.shape[0] // Q_ROWS))
+
+
+def _deep_int8_product(A, step, panels, N) -> np.ndarray:
+    """Past the depth that int32 can hold: exact products of parts of the depth, added in int64."""
+    depth = (panels.shape[2] - 1) * Q_GROUP
+    part = MAX_INT32_DEPTH // depth
+    C = np.zeros((A.shape[0], N), np.int64)
+    for chunk in range(0, len(panels), part):
+        columns = _contiguous(A[:, chunk * depth : (chunk + part) * depth])
+        product = np.empty(C.shape, np.int32)
+        _int8_blocks(columns, step, panels[chunk : chunk + part], product)
+        C += product
+    return C
+
+
+# %% nbgrader={"grade": false, "grade_id": "quantized_matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def quantized_matmul(
+    A: ArrayOrTensor,
+    B: ArrayOrTensor | PackedWeights,
+    scale_A: float | None = None,
+    scale_B: float | None = None,
+) -> Tensor:
+    """A @ B in int8: quantize while packing, multiply exactly in int32, scale while writing back.
+
+    Args:
+        A: Tensor or ndarray, shape (M, K). int8 counts as quantized already.
+        B: Tensor or ndarray, shape (K, N), or the result of `pack_weights`. int8 counts as quantized already.
+        scale_A, scale_B: the size of one int8 step of each operand. None means absmax / 127, or 1 where that
+            is 0 or the operand is int8. Packed weights have their own.
+
+    Returns:
+        Tensor, shape (M, N): float32 (float64 if an operand is). Two int8 operands without scales give the
+        exact int32 product (int64 past K = 131,071).
+
+    Raises:
+        ValueError: shapes that do not fit (the message names both), a scale <= 0, NaN or inf.
+        TypeError: anything but integers and floats.
+
+    Steps: write `_quantize`, which the packing loops call for every number; `_multiply_block`, the loops over
+    the tiles; `_dequantize`.
+    """
+    A = _operand(A, "A")
+    B = B if isinstance(B, PackedWeights) else _operand(B, "B")
+    _check_product(A, B)
+    B = B if isinstance(B, PackedWeights) else pack_weights(B, scale_B)
+    dtype = np.dtype(np.float64 if np.float64 in (A.dtype, B.dtype) else np.float32)
+    A, scale_A = _quantizable(A, scale_A, "A")
+    exact = scale_A is None and B.scale is None
+    if A.shape[1] > MAX_INT32_DEPTH:
+        C = _deep_int8_product(A, _step(A, scale_A), B.panels, B.shape[1])
+        return Tensor(C if exact else (C * float(scale_A or 1) * float(B.scale or 1)).astype(dtype))
+    C = np.zeros((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
+    scales = () if exact else (dtype.type(scale_A or 1), dtype.type(B.scale or 1))
+    if A.shape[1]:
+        _int8_blocks(A, _step(A, scale_A), B.panels, C, *scales)
+    return Tensor(C)
+
+
+@njit(nogil=True, error_model="numpy")
+def _quantize(x, step):
+    """x / step as an int32: rounded half to even, saturated at ±127. Without a step x is one already."""
+    if step is None:
+        return np.int32(x)
+    ### BEGIN SOLUTION
+    return np.int32(min(max(np.rint(x / step), -LIMIT), LIMIT))
+    ### END SOLUTION
+
+
+@njit(nogil=True)
+def _pack_int8_rows(A, first, step, panels):
+    """Given. Quantize A[:, first : first + depth] into panels (panels, rows, depth), in depth order."""
+    _, rows, depth = panels.shape
+    for i in range(A.shape[0]):
+        row = A[i, first : first + depth]
+        packed = panels[i // rows, i % rows]
+        for p in range(row.size):
+            packed[p] = _quantize(row[p], step) + Q_OFFSET
+
+
+@njit(nogil=True)
+def _pack_int8_columns(B, step, panels):
+    """Given. Quantize B into panels (panels, depth / group + 1, cols, group), groups of depth together."""
+    count, lines, cols, _ = panels.shape
+    strip = np.zeros((Q_GROUP, count * cols), panels.dtype)  # a group of rows of B
+    for g in range(lines - 1):
+        for t in range(Q_GROUP):
+            if g * Q_GROUP + t < B.shape[0]:
+                row, quantized = B[g * Q_GROUP + t], strip[t]
+                for c in range(row.size):
+                    quantized[c] = _quantize(row[c], step)
+            else:
+                strip[t] = 0
+        for j in range(count):
+            for c in range(Q_COLS):
+                for t in range(Q_GROUP):
+                    panels[j, g, c, t] = strip[t, j * Q_COLS + c]
+    for j in range(count):
+        finish_panel(panels, j)
+
+
+@njit(nogil=True)
+def _multiply_block(A_panels, B_panels, left, K, C):
+    """C = a block of rows of A times the panels of B from `left` on for which C has room, in int32.
+
+    A_panels is (chunks of the depth, panels, rows, depth of a chunk), B_panels (chunks, panels, ...). For
+    each such panel j of B, each chunk of the depth and each panel i of A:
+
+        multiply_quantized_tile(A_panels[chunk], i, B_panels[chunk], j, C, row, col, depth, accumulate)
+
+    writes (or, with `accumulate`, adds to) the tile of C at [row, col]. `depth` is the part of K in this
+    chunk; panel `left` of B starts at column 0 of C.
+    """
+    chunks, panels, rows, depth = A_panels.shape
+    ### BEGIN SOLUTION
+    for j in range(left, min(B_panels.shape[1], left + -(-C.shape[1] // Q_COLS))):
+        for chunk in range(chunks):  # a panel of B stays in the first-level cache
+            A_chunk, B_chunk, length = A_panels[chunk], B_panels[chunk], min(depth, K - chunk * depth)
+            for i in range(min(panels, -(-C.shape[0] // rows))):
+                multiply_quantized_tile(
+                    A_chunk, i, B_chunk, j, C, i * rows, (j - left) * Q_COLS, length, chunk > 0
+                )
+    ### END SOLUTION
+    release_tiles()
+
+
+@njit(nogil=True)
+def _dequantize(sums, scale_A, scale_B, C, left):
+    """C[:, left : left + width of sums] = sums times both scales, cut at the edge of C."""
+    ### BEGIN SOLUTION
+    for i in range(C.shape[0]):
+        row = C[i, left : left + sums.shape[1]]
+        for j in range(row.size):
+            row[j] = sums[i, j]
+            row[j] *= scale_A
+            row[j] *= scale_B
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_quantized_matmul", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("quantized_matmul"):
+    got = quantized_matmul(np.array([[100, 100]], np.int8), np.array([[100], [100]], np.int8)).data
+    assert got.dtype == np.int32, (
+        f"two int8 operands without scales: expected the exact int32 product, got {got.dtype}"
+    )
+    assert got[0, 0] == 20_000, (
+        f"100*100 + 100*100: expected 20000, got {got[0, 0]}: add up in int32, not in int8"
+    )
+
+    eye = np.eye(4, dtype=np.float32)
+    got = quantized_matmul(np.array([[128, -300, 5.5, 1e9]], np.float32), eye, 1.0, 1.0).data
+    np.testing.assert_array_equal(
+        got, [[127, -127, 6, 127]], "quantizing saturates at ±127 and rounds to nearest"
+    )
+    got = quantized_matmul(np.array([[0.5, 1.5, 2.5, -0.5]], np.float32), eye, 1.0, 1.0).data
+    np.testing.assert_array_equal(got, [[0, 2, 2, 0]], "halves round to the even neighbour: see np.rint")
+
+    rng = np.random.default_rng(0)
+    for rows, depth, columns in ((1, 1, 1), (13, 17, 11), (66, 130, 67), (2, 3, 70)):
+        A = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
+        B = rng.integers(-128, 128, (depth, columns)).astype(np.int8)
+        np.testing.assert_array_equal(
+            quantized_matmul(A, B).data,
+            A.astype(np.int64) @ B.astype(np.int64),
+            f"{A.shape} times {B.shape}, int8: exact in every element; look at the edges of blocks",
+        )
+    A, B = rng.standard_normal((20, 30)).astype(np.float32), rng.standard_normal((30, 25)).astype(np.float32)
+    got = quantized_matmul(A, B).data
+    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
+    error = np.abs(got - A @ B).max() / np.abs(A @ B).max()
+    assert error < 0.03, (
+        f"expected an error of about 1 %, got {error:.1%}: the scale is absmax / 127, for each operand"
+    )
+    try:
+        quantized_matmul(np.array([[np.nan]]), np.array([[1.0]]))
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("NaN has no int8 value: it must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("quantized_matmul", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+sizes = [64, 128, 256, 512, 1024]
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
+left.set(
+    title="Product, one thread", xlabel="n", ylabel="10^9 operations per second", xscale="log", yscale="log"
+)
+contestants = {
+    "quantized_matmul, int8 in": lambda n: (
+        quantized_matmul,
+        [np.rint(20 * X).astype(np.int8) for X in random_pair(n)],
+    ),
+    "quantized_matmul, float32 in": lambda n: (quantized_matmul, random_pair(n)),
+    "cache_friendly_matmul, float32": lambda n: (cache_friendly_matmul, random_pair(n)),
+    "NumPy's @, float32": lambda n: (np.matmul, random_pair(n)),
+}
+with single_threaded():
+    for name, make in contestants.items():
+        rates = []
+        for n in sizes:
+            product, operands = make(n)
+            rates.append(2 * n**3 / median_s(product, *operands) / 1e9)
+        left.plot(sizes, rates, label=name)
+left.set_xticks(sizes, [str(n) for n in sizes])
+left.legend(fontsize="small")
+
+right.set(title="Error of a 256 x 256 product", xlabel="relative to the largest element", ylabel="elements")
+A, B = random_pair(256)
+exact = A.astype(float) @ B.astype(float)
+spread = np.abs(exact).max()
+for (name, got), style in zip(
+    {
+        "scale = absmax / 127": quantized_matmul(A, B),
+        "scale = absmax / 32": quantized_matmul(A, B, np.abs(A).max() / 32, np.abs(B).max() / 32),
+    }.items(),
+    ("-", "--"),
+    strict=True,
+):
+    right.hist(
+        (got.data - exact).ravel() / spread,
+        bins=60,
+        histtype="step",
+        color="black",
+        linestyle=style,
+        label=name,
+    )
+right.legend(fontsize="small")
+figure.suptitle(hardware.cpu().name)
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# With int8 already in memory the product is several times as fast as in float32, if the CPU has an
+# instruction for it. With floats in and out, quantizing costs n² steps and the product saves n³, so
+# it pays from some size on. The error is noise around zero. Each operand is off by at most half a
+# step, and in a long sum most of that cancels.
+#
+# </details>
+#
+# This is the innermost loop of your int8 product. On x86 look for `vpdpbusd` (VNNI) or `tdpbssd` (AMX),
+# on ARM for `sdot`. Where the CPU has none of them, the loop widens the numbers first.
+
+# %% tags=["measure"]
+print(machine_code(_multiply_block))
+
+# %% [markdown]
+# ### ReLU in eight bits
+#
+# ReLU does not care about the scale: max(q, 0) · s = max(q · s, 0) for a positive s. So between two
+# int8 products an int8 ReLU needs no floats at all, and moves a quarter of the bytes.
+#
+# **Predict.** In NumPy, quantize, ReLU and dequantize are about seven passes over the array. What
+# does one pass that does all three gain?
+
+
+# %% nbgrader={"grade": false, "grade_id": "quantized_relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def quantized_relu(x: ArrayOrTensor, scale: float | None = None) -> Tensor:
+    """ReLU in eight bits: quantize, max(q, 0), dequantize, in one pass.
+
+    Args:
+        x: Tensor or ndarray of any shape. int8 counts as quantized already.
+        scale: the size of one int8 step. None means absmax / 127, or 1 where that is 0.
+
+    Returns:
+        Tensor, same shape: int8 for int8, float64 for float64, else float32.
+
+    Raises:
+        ValueError: a scale <= 0, NaN or inf.
+        TypeError: anything but integers and floats.
+    """
+    array = _operand(x, "x")
+    values, scale = _quantizable(array, scale, "x")
+    dtype = values.dtype if array.dtype in (np.int8, np.float64) else np.dtype(np.float32)
+    result = np.empty(values.size, dtype)
+    _quantized_relu_loop(values.reshape(-1), _step(values, scale), result)
+    return Tensor(result.reshape(array.shape))
+
+
+@njit(nogil=True, error_model="numpy")
+def _quantized_relu_loop(x, step, result):
+    """result[i] = max(q, 0) for int8 x (`step` is None), else max(q, 0) * step, where q is x[i] quantized."""
+    ### BEGIN SOLUTION
+    for i in range(x.size):
+        if step is None:
+            result[i] = max(x[i], 0)
+        else:
+            result[i] = max(min(np.rint(x[i] / step), LIMIT), 0) * step
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_quantized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("quantized_relu"):
+    got = quantized_relu(np.array([-128, -1, 0, 1, 127], np.int8)).data
+    assert got.dtype == np.int8, f"int8 in: expected int8 out, got {got.dtype}"
+    np.testing.assert_array_equal(got, [0, 0, 0, 1, 127], "int8: max(q, 0)")
+    got = quantized_relu(np.array([-3, -0.4, 0, 0.6, 1.1, 5.2], np.float32), 0.5).data
+    assert got.dtype == np.float32, f"float32 in: expected float32 out, got {got.dtype}"
+    np.testing.assert_allclose(
+        got, [0, 0, 0, 0.5, 1, 5], err_msg="scale 0.5: round(x / 0.5), max with 0, times 0.5"
+    )
+    got = quantized_relu(np.array([128, 300, 1e9, -1e9], np.float32), 1.0).data
+    np.testing.assert_array_equal(
+        got, [127, 127, 127, 0], "quantizing saturates at 127: a cast to int8 wraps around"
+    )
+    x = np.array([-63.5, 12.6, 30.1], np.float32)
+    np.testing.assert_allclose(
+        quantized_relu(x).data, [0, 12.5, 30], rtol=1e-6, err_msg="the scale is max|x| / 127, here 0.5"
+    )
+    np.testing.assert_array_equal(
+        quantized_relu(np.zeros(3, np.float32)).data, np.zeros(3), "zeros: the scale is 1"
+    )
+    try:
+        quantized_relu(x, scale=0.0)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("scale=0 must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("quantized_relu", globals())
+### END HIDDEN TESTS
+
+
+# %% tags=["measure"]
+def quantized_relu_in_numpy(x):
+    scale = np.abs(x).max() / 127
+    q = np.clip(np.rint(x / scale), -127, 127).astype(np.int8)
+    return np.maximum(q, 0).astype(np.float32) * np.float32(scale)
+
+
+x = np.random.default_rng(0).standard_normal(1_000_000).astype(np.float32)
+q = np.clip(np.rint(x * 40), -127, 127).astype(np.int8)
+with single_threaded():
+    for name, relu, values in (
+        ("NumPy, pass by pass", quantized_relu_in_numpy, x),
+        ("quantized_relu, float32", quantized_relu, x),
+        ("vectorized_relu, float32", vectorized_relu, x),
+        ("quantized_relu, int8", quantized_relu, q),
+    ):
+        print(f"{name:26}{median_s(relu, values, repeats=15) * 1e6:8.0f} us for a million numbers")
+
+# %% [markdown]
+# ### Weights that are not there
+#
+# A pruned weight is a zero, and a dense kernel multiplies by it all the same. *Compressed sparse
+# columns* (CSC) keeps only the others: their values, their rows, and where each column starts. (CSR
+# does the same row by row.)
+#
+# ```
+#     B = 0 2 0 0       values    5  2  7  1
+#         5 0 0 1       rows      1  0  3  1
+#         0 0 0 0       starts    0  1  2  3  4      column j: values[starts[j] : starts[j + 1]]
+#         0 0 7 0
+# ```
+#
+# The price: the rows jump, so lanes cannot run down a column of B. The way out is the batch. *One*
+# weight B[k, j] meets A[i, k] for every row i. Turn a panel of rows of A on its side, and those
+# numbers lie next to each other:
+#
+# ```
+#     weight B[k, j]  x  panel[k, :] = [ A[0, k]  A[1, k]  A[2, k] ... ]   one instruction, many rows
+#                                          │        │        │
+#                                       C[0, j]  C[1, j]  C[2, j]          the sums stay in registers
+# ```
+#
+# `multiply_sparse_tile(panel, rows, values, first, last, C, j, col)` is that step for one column j,
+# as an instruction: C[j, col : col + width] = the sum of values[p] · panel[rows[p]] over first <= p <
+# last. Plain loops over the same panel do it too.
+#
+# **Predict.** At 90 % zeros a sparse product does a tenth of the work. Is it ten times as fast as the
+# dense one? From what share of zeros is it faster at all?
+
+
+# %% nbgrader={"grade": false, "grade_id": "pruned_matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray) -> Tensor:
+    """A @ B for dense activations A and pruned weights B: the time goes with the weights that are left.
+
+    Args:
+        A: Tensor or ndarray, shape (M, K).
+        B: `scipy.sparse.csr_array` (or another sparse format), shape (K, N). A dense Tensor or ndarray is
+            converted.
+
+    Returns:
+        Tensor, shape (M, N), laid out by columns in memory; dtypes as in `matmul_baseline`. What is not
+        stored in B counts as zero, also against a NaN or infinity in A.
+
+    Raises:
+        ValueError: shapes that do not fit; the message names both.
+        TypeError: anything but integers and floats.
+    """
+    A = _operand(A, "A")
+    B = B if scipy.sparse.issparse(B) else _operand(B, "B")
+    _check_product(A, B)
+    dtype, result_dtype = _dtypes(A, _operand(np.empty(0, B.dtype), "B"))
+    A = _contiguous(A, dtype)
+    B = scipy.sparse.csc_array(B.astype(dtype, copy=False))  # by columns: starts, rows, values
+    width = sparse_tile_width(dtype)
+    panels = -(-A.shape[0] // width)
+    C = np.empty((B.shape[1], panels * width), dtype)  # on its side: the batch lies side by side
+    run_chunks(
+        lambda first, last: _pruned_panels(A, B.indptr, B.indices, B.data, C, width, first, last), panels
+    )
+    return Tensor(C[:, : A.shape[0]].T.astype(result_dtype, copy=False))
+
+
+@njit(nogil=True)
+def _turn(rows, panel):
+    """The rows on their side, k before i: what meets the same weight comes to lie side by side."""
+    ### BEGIN SOLUTION
+    for k in range(rows.shape[1]):
+        for i in range(rows.shape[0]):
+            panel[k, i] = rows[i, k]
+    ### END SOLUTION
+
+
+@njit(nogil=True)
+def _pruned_panels(A, starts, rows, values, C, width, first, last):
+    """C[j, p * width + i] = row p * width + i of A times column j of B, for the panels first <= p < last.
+
+    Column j of B holds values[starts[j] : starts[j + 1]], in its rows[starts[j] : starts[j + 1]]. For each
+    panel p, turn its `width` rows of A, then sum up C[j, p * width : (p + 1) * width] for each column j.
+    """
+    panel = np.zeros((A.shape[1], width), A.dtype)
+    ### BEGIN SOLUTION
+    for p in range(first, last):
+        _turn(A[p * width : (p + 1) * width], panel)
+        for j in range(C.shape[0]):
+            multiply_sparse_tile(panel, rows, values, starts[j], starts[j + 1], C, j, p * width)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_pruned_matmul", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.course.checks import inline_check
+
+with inline_check("pruned_matmul"):
+    weights = np.array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 0, 7, 0]], np.float32)
+    A = np.array([[1, 10, 100, 1000], [1, 1, 1, 1]], np.float32)
+    got = pruned_matmul(A, scipy.sparse.csr_array(weights))
+    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
+    np.testing.assert_array_equal(
+        got.data,
+        [[50, 2, 7000, 10], [5, 2, 7, 1]],
+        "row k of B holds values[starts[k]:starts[k+1]]; row 2 is empty",
+    )
+    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
+    rng = np.random.default_rng(0)
+    for rows, depth, columns in ((1, 1, 1), (5, 40, 3), (33, 70, 65)):
+        A = rng.standard_normal((rows, depth)).astype(np.float32)
+        B = rng.standard_normal((depth, columns)).astype(np.float32) * (rng.random((depth, columns)) < 0.2)
+        for given in (B, Tensor(B), scipy.sparse.csr_array(B)):
+            np.testing.assert_allclose(
+                pruned_matmul(A, given).data,
+                A.astype(float) @ B.astype(float),
+                rtol=1e-4,
+                atol=1e-5,
+                err_msg=f"{A.shape} times {B.shape}, B given as {type(given).__name__}",
+            )
+    try:
+        pruned_matmul(A, scipy.sparse.csr_array(np.ones((3, 4))))
+    except ValueError as error:
+        assert "(3, 4)" in str(error), f"the message should name both shapes, got: {error}"
+    else:
+        raise AssertionError("(33, 70) times (3, 4) must raise ValueError")
+### BEGIN HIDDEN TESTS
+from tinytorch.grading.stock import earned
+
+earned("pruned_matmul", globals())
+### END HIDDEN TESTS
+
+# %% tags=["measure"]
+shares = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99]
+rng = np.random.default_rng(0)
+A, W = (
+    rng.standard_normal((256, 1024)).astype(np.float32),
+    rng.standard_normal((1024, 1024)).astype(np.float32),
+)
+order = np.argsort(np.abs(W), axis=None)
+times = {"pruned_matmul": [], "SciPy's A @ csr": []}
+with single_threaded():
+    for share in shares:
+        pruned = W.copy()
+        pruned.flat[order[: round(share * W.size)]] = 0
+        sparse = scipy.sparse.csr_array(pruned)
+        times["pruned_matmul"].append(median_s(pruned_matmul, A, sparse))
+        times["SciPy's A @ csr"].append(median_s(lambda A, sparse: A @ sparse, A, sparse, repeats=3))
+    dense = {
+        name: median_s(product, A, W)
+        for name, product in (
+            ("cache_friendly_matmul, dense", cache_friendly_matmul),
+            ("NumPy's @, dense", np.matmul),
+        )
+    }
+axes = axes_for(
+    "(256 x 1024) times (1024 x 1024) pruned, float32, one thread", "zeros in B (%)", "ms", yscale="log"
+)
+percent = [100 * share for share in shares]
+for name, seconds in times.items():
+    axes.plot(percent, [1e3 * s for s in seconds], label=name)
+for (name, seconds), style in zip(dense.items(), ("-.", ":"), strict=True):
+    axes.axhline(1e3 * seconds, color="black", linestyle=style, marker="", label=name)
+axes.legend()
+plt.show()
+faster = [share for share, s in zip(shares, times["pruned_matmul"], strict=True) if s < min(dense.values())]
+print(
+    f"pruned_matmul is faster than every dense product from {min(faster):.0%} zeros on"
+    if faster
+    else "pruned_matmul is slower than the dense products at every share of zeros measured here"
+)
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The time falls with the number of weights left, but from a high start: a sparse kernel does far
+# fewer operations per second than a dense one. They meet at the *break-even*. Below it, pruning makes
+# a network smaller and slower.
+#
+# </details>
+#
+# **In real systems.** int8 products are what oneDNN, cuDNN and TensorRT run for quantized networks
+# (Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient
+# Integer-Arithmetic-Only Inference*, has the arithmetic of this section). Google's first TPU
+# multiplied only integers of 8 and 16 bits (Jouppi et al. 2017). Apple's Core ML Tools quantize
+# weights and activations to 8 bits for the Neural Engine. The reason is energy as much as speed: in
+# 45 nm an int8 multiplication takes 0.2 pJ, a float32 one 3.7 pJ, and fetching 64 bits from memory
+# 1.3 to 2.6 nJ (Horowitz 2014, *Computing's Energy Problem*). For sparsity, hardware asks for a
+# pattern: NVIDIA's tensor cores skip 2 zeros in every 4 numbers (Mishra et al. 2021, *Accelerating
+# Sparse Deep Neural Networks*), so that the lanes stay full.
+
+# %% [markdown]
+# ## 8. The whole system
+#
+# Kernels are a means. What counts is the network that runs on them: is it right, how fast is it, how
+# large?
+#
+# ```
+#   train                     compress                    run
+#   Dense(...,                prune_weights_by_magnitude  pruned_matmul(x, sparse weights)
+#     product=cache_friendly_ quantize_layer_weights      quantized_matmul(x, packed weights)
+#     matmul)
+#        │                          │                           │
+#        └── section 5 ──► module 10 (compression) ──► section 7 ┘
+# ```
+#
+# `Dense` takes the product it multiplies with as an argument. So the same network trains on your
+# kernel, forward and backward, and nothing else in it changes.
+#
+# Weights do not change between two forward passes. Quantizing and packing them at every call would be
+# work for nothing, so `pack_weights` does it **once**, and `quantized_matmul` takes the packed
+# weights as they are.
+#
+# **Predict.** One epoch of training: by how much is your kernel faster than the three loops? And
+# after it, which network answers a batch of 256 fastest: float32, pruned or int8? What does each lose
+# in accuracy?
+
+# %% nbgrader={"grade": false, "grade_id": "system", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.core import compression
+from tinytorch.core.datasets import load_digits
+from tinytorch.core.layers import Dense, matmul
+from tinytorch.core.networks import Sequential, create_mlp
+from tinytorch.core.training import SGD, Accuracy, CrossEntropyLoss, Trainer
+
+
+def train_digits(product, epochs: int):
+    """A network for the 8 x 8 digits, trained through `product`; and seconds per epoch."""
+    train, _ = load_digits()
+    model = create_mlp(64, [512, 512], 10, product=product, seed=0)
+    trainer = Trainer(model, SGD(model.parameters(), learning_rate=0.1, momentum=0.9), CrossEntropyLoss())
+    return model, trainer.fit(train, epochs=epochs, batch_size=64, seed=0)["epoch_times"]
+
+
+def with_layers(model, change):
+    """A copy of the network with `change(layer)` applied to every Dense layer."""
+    copies = [layer.copy() if isinstance(layer, Dense) else layer for layer in model.layers]
+    for layer in copies:
+        if isinstance(layer, Dense):
+            change(layer)
+    return Sequential(copies)
+
+
+def use_product(product):
+    """A change for `with_layers`: multiply with `product`."""
+
+    def change(layer):
+        layer.product = product
+
+    return change
+
+
+def prune_and_train(model, rounds: int = 6):
+    """A copy with 90 % of its weights at zero: prune, train an epoch, prune again."""
+    train, _ = load_digits()
+    pruned = with_layers(model, lambda layer: compression.prune_weights_by_magnitude(layer, 0.9))
+    trainer = Trainer(pruned, SGD(pruned.parameters(), learning_rate=0.02), CrossEntropyLoss())
+    for _ in range(rounds):
+        trainer.fit(train, epochs=1, batch_size=64, seed=0)
+        for layer in pruned.layers:
+            if isinstance(layer, Dense):
+                compression.prune_weights_by_magnitude(layer, 0.9)
+    return pruned
+
+
+def use_sparse(layer):
+    """The weights that are left in a sparse array, made once, by columns as the kernel wants them."""
+    sparse = scipy.sparse.csc_array(layer.weights.data)
+    layer.product = lambda activations, _: pruned_matmul(activations, sparse)
+    layer.stored_bytes = (
+        sparse.data.nbytes + sparse.indices.nbytes + sparse.indptr.nbytes + layer.bias.data.nbytes
+    )
+
+
+def quantize(layer):
+    """int8 weights, packed once for the tile."""
+    compression.quantize_layer_weights(layer, 8)
+    packed = pack_weights(layer.weights)
+    layer.product = lambda activations, _: quantized_matmul(activations, packed)
+
+
+def stored_bytes(model) -> int:
+    """What the weights and biases take, sparse ones as values, columns and starts."""
+    sparse = [layer.stored_bytes for layer in model.layers if hasattr(layer, "stored_bytes")]
+    return sum(sparse) or compression.CompressionMetrics().calculate_model_size(model)["total_bytes"]
+
+
+# %% tags=["measure"]
+epochs = {"matmul_baseline": 1, "cache_friendly_matmul": 8, "NumPy": 1}
+products = {
+    "matmul_baseline": matmul_baseline,
+    "cache_friendly_matmul": cache_friendly_matmul,
+    "NumPy": matmul,
+}
+with single_threaded():
+    trained = {name: train_digits(product, epochs[name]) for name, product in products.items()}
+for name, (_, seconds) in trained.items():
+    print(f"one epoch of training through {name:24}{min(seconds):8.2f} s")
+
+model = trained["cache_friendly_matmul"][0]
+(_, (X_test, y_test)) = load_digits()
+batch = X_test[:256]
+networks = {
+    "float32\nNumPy": with_layers(model, use_product(matmul)),
+    "float32\nyour kernel": with_layers(model, use_product(cache_friendly_matmul)),
+    "90 % pruned\nyour kernel": with_layers(prune_and_train(model), use_sparse),
+    "int8\nyour kernel": with_layers(model, quantize),
+}
+with single_threaded():
+    rows = {
+        name: (
+            100 * Accuracy()(network(X_test), y_test),
+            1e3 * median_s(network, batch, repeats=51),
+            stored_bytes(network) / 1024,
+        )
+        for name, network in networks.items()
+    }
+print(f"\n{'':28}{'accuracy':>10}{'batch of 256':>15}{'weights':>12}")
+for name, (accuracy, latency, size) in rows.items():
+    print(f"{name.replace(chr(10), ', '):28}{accuracy:8.2f} %{latency:12.3f} ms{size:9.0f} KiB")
+
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.8))
+labels = ("accuracy on the test set (%)", "a batch of 256, one thread (ms)", "weights and biases (KiB)")
+for panel, label, values in zip(panels, labels, zip(*rows.values(), strict=True), strict=True):
+    bars = panel.bar(list(rows), values, color="lightgrey", edgecolor="black", hatch=["", "//", "xx", ".."])
+    panel.bar_label(bars, [f"{value:.4g}" for value in values])
+    panel.set_title(label)
+    panel.margins(y=0.12)
+    panel.tick_params(axis="x", labelsize="small")
+figure.suptitle(f"The digits network, 64-512-512-10. {hardware.cpu().name}")
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The three loops and your kernel train the same network; one of them takes far longer. The int8
+# network answers fastest, in a quarter of the memory, and its accuracy hardly moves. The pruned one
+# is the smallest that skips work. Whether it is also fast depends on the break-even of section 7.
+#
+# </details>
+#
+# ### The roofline
+#
+# One picture holds the module. A kernel can do no more flops per second than the core can, and no
+# more than memory can feed it: bandwidth times flops per byte. Together these are a roof (Williams,
+# Waterman and Patterson 2009, *Roofline: An Insightful Visual Performance Model*). A kernel under the
+# slope is limited by memory. Under the flat part it is limited by arithmetic. The distance to the
+# roof is what is left to gain.
+#
+# **Predict.** Where does each of your kernels stand?
+
+# %% tags=["measure"]
+from tinytorch.bench import roofline
+
+n = 1024
+A, B = random_pair(n)
+x = np.random.default_rng(0).standard_normal(10_000_000).astype(np.float32)
+q = [np.rint(20 * X).astype(np.int8) for X in (A, B)]
+sparse = scipy.sparse.csr_array(np.where(np.random.default_rng(0).random((n, n)) < 0.1, B, 0))
+work = {  # operations, bytes read and written at least once, and the call
+    "matmul_baseline": (2 * n**3, 3 * A.nbytes, lambda: matmul_baseline(A, B)),
+    "cache_friendly_matmul": (2 * n**3, 3 * A.nbytes, lambda: cache_friendly_matmul(A, B)),
+    "quantized_matmul, int8": (2 * n**3, 2 * q[0].nbytes + A.nbytes, lambda: quantized_matmul(*q)),
+    "pruned_matmul, 90 %": (
+        2 * n * sparse.nnz,
+        2 * A.nbytes + 8 * sparse.nnz,
+        lambda: pruned_matmul(A, sparse),
+    ),
+    "five operations": (6 * x.size, 5 * x.nbytes, lambda: vectorized_operations(x, x)),
+    "vectorized_relu": (x.size, 2 * x.nbytes, lambda: vectorized_relu(x)),
+    "quantized_relu": (4 * x.size, 2 * x.nbytes, lambda: quantized_relu(x)),
+}
+with single_threaded():
+    points = []
+    for name, (operations, moved, call) in work.items():
+        slow = name == "matmul_baseline"
+        seconds = profile_operation(call)["wall_s"] if slow else median_s(call, repeats=5)
+        points.append(roofline.Point(name, roofline.OURS, operations / moved, operations / seconds / 1e9))
+axes = plt.figure(figsize=(8.5, 5.2)).add_subplot()
+roofline.draw(axes, points, ceilings())
+plt.show()
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# ReLU and the five operations stand under the slope. They are as fast as memory lets them be, and only
+# fewer bytes would help. The dense products stand under the flat part, with much to do for every byte;
+# the three loops stand far below it, and nothing but their order is the reason. (`parallel_relu` is
+# `vectorized_relu` here: the picture is of one thread.)
+#
+# </details>
+#
+# **In real systems.** Roofline plots are what Intel Advisor and NVIDIA Nsight Compute draw for a
+# kernel. They answer the first question of any optimization: is it worth making the arithmetic
+# faster, or should fewer bytes move?
+
+# %% [markdown]
+# ## 9. What you have
+#
+# You wrote eleven kernels and measured each of them on your own machine:
+#
+# - **two stopwatches**, which separate waiting from computing and a difference from noise;
+# - **a yardstick**, and a matrix product in blocks, panels and tiles that stands beside a vendor's
+#   library;
+# - **ReLU and its relatives** on vectors, near what the memory gives;
+# - **threads and processes**, used where they pay and only there;
+# - **int8 arithmetic** that saturates, never wraps, and adds up exactly;
+# - **a sparse product** whose break-even you know.
+#
+# And you saw *why*, each time: the machine code, the caches, the roof.
+#
+# Three habits are worth keeping. Measure before you change anything. Know the roof before you climb.
+# Check the result before you report the speed.
+#
+# ## What comes next
+#
+# - **Benchmarking** builds on `profile_operation` and `benchmark_operation`: from one kernel to a
+#   whole system, with scenarios, percentiles and comparisons that hold up.
+# - **MLOps** builds on the networks of section 8: packed int8 weights are what you deploy, and their
+#   latency and accuracy are what you watch.
+#
+# Both import this module as `tinytorch.core.kernels`. Export it and grade it once more:
+#
+# ```
+# tito test --module kernels
+# tito bench
+# ```

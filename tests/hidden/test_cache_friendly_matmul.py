@@ -1,0 +1,160 @@
+"""cache_friendly_matmul: the product in blocks that stay in the caches, out of packed panels."""
+
+import numpy as np
+import pytest
+from oracles import assert_product, assert_unmodified, layouts, numbers, product, unusual, values, wins
+
+from tinytorch.grading.values import Tensor
+
+
+def assert_works(kernels) -> None:
+    """A test of errors or of side effects counts only for a kernel that works."""
+    A, B = numbers((4, 3), seed=2), numbers((3, 5), seed=2)
+    assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+
+
+@pytest.mark.weight(3)
+def test_definition(kernels):
+    """C[i, j] must be the sum over k of A[i, k] * B[k, j]: check which index runs along which axis."""
+    for rows, depth, columns in ((4, 4, 4), (3, 5, 2), (40, 24, 56)):
+        A, B = numbers((rows, depth)), numbers((depth, columns))
+        assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+
+
+@pytest.mark.weight(3)
+def test_edges_of_blocks(kernels):
+    """Sizes that are no multiple of a block or tile: the last, shorter block of each dimension counts too."""
+    for size in (1, 2, 5, 7, 9, 13, 17, 31, 33, 49, 65, 70):
+        A, B = numbers((size, 19)), numbers((19, size + 1))
+        assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+
+
+@pytest.mark.weight(3)
+def test_every_block_size(kernels):
+    """Every block_size must give the same product: smaller than a tile, odd, and larger than the matrices."""
+    A, B = numbers((37, 41)), numbers((41, 43))
+    for block_size in (1, 3, 8, 16, 40, 1000):
+        assert_product(kernels.cache_friendly_matmul(A, B, block_size), A, B)
+
+
+@pytest.mark.weight(2)
+def test_one_long_dimension(kernels):
+    """Matrices with one long dimension span many blocks: sums over k go on where the last block ended."""
+    for rows, depth, columns in ((3, 4099, 5), (5, 3, 5003), (5003, 3, 5)):
+        A, B = numbers((rows, depth)), numbers((depth, columns))
+        assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+
+
+def test_several_blocks_in_each_dimension(kernels):
+    """With several blocks along rows, columns and depth at once, each block of C gets all its terms."""
+    A, B = numbers((100, 70)), numbers((70, 90))
+    assert_product(kernels.cache_friendly_matmul(A, B, block_size=16), A, B)
+    assert_product(kernels.cache_friendly_matmul(A, B, block_size=32), A, B)
+
+
+def test_empty(kernels):
+    """A dimension of size zero is legal: the result has the outer shape, and an empty sum is 0."""
+    assert_works(kernels)
+    for rows, depth, columns in ((0, 3, 4), (3, 0, 4), (2, 3, 0)):
+        C = values(kernels.cache_friendly_matmul(numbers((rows, depth)), numbers((depth, columns))))
+        np.testing.assert_array_equal(C, np.zeros((rows, columns)))
+
+
+def test_result_is_a_tensor(kernels):
+    """Tensor operands and arrays must both work, and the result is a Tensor in both cases."""
+    assert_works(kernels)
+    A, B = numbers((3, 4)), numbers((4, 2))
+    for C in (kernels.cache_friendly_matmul(A, B), kernels.cache_friendly_matmul(Tensor(A), Tensor(B))):
+        assert isinstance(C, Tensor)
+        assert_product(C, A, B)
+
+
+def test_floats_keep_their_width(kernels):
+    """float32 stays float32 and float64 stays float64, summed as such; mixed operands are widened."""
+    for left, right in ((np.float32, np.float32), (np.float64, np.float64), (np.float32, np.float64)):
+        A, B = numbers((6, 50), left), numbers((50, 34), right)
+        C = kernels.cache_friendly_matmul(A, B)
+        assert values(C).dtype == np.result_type(left, right)
+        assert_product(C, A, B)
+
+
+def test_half_precision(kernels):
+    """float16 is summed in float32 and returned as float16: sums of many small terms must not get stuck."""
+    A, B = np.ones((1, 4096), np.float16), np.ones((4096, 2), np.float16)
+    C = values(kernels.cache_friendly_matmul(A, B))
+    assert C.dtype == np.float16
+    np.testing.assert_array_equal(C, [[4096, 4096]])
+
+
+@pytest.mark.weight(2)
+def test_integers_are_exact(kernels):
+    """Integer products are exact in int64, for every block size: no narrow type, no detour through floats."""
+    narrow = numbers((5, 90), np.int8), numbers((90, 21), np.int8)
+    wide = numbers((19, 33), np.int64) + 2**40, numbers((33, 18), np.int64) + 2**17
+    for A, B in (narrow, wide):
+        for block_size in (None, 7, 32):
+            C = values(kernels.cache_friendly_matmul(A, B, block_size))
+            assert C.dtype == np.int64
+            np.testing.assert_array_equal(C, product(A, B))
+
+
+def test_any_memory_layout(kernels):
+    """Transposed, sliced and reversed views hold the same numbers, so they must give the same product."""
+    A, B = numbers((21, 18)), numbers((18, 35))
+    for left, right in zip(layouts(A), reversed(list(layouts(B))), strict=True):
+        assert_product(kernels.cache_friendly_matmul(left, right), A, B)
+
+
+def test_byte_order_and_read_only(kernels):
+    """Arrays with the other byte order, and arrays that may not be written to, are legal operands."""
+    A, B = numbers((5, 6)), numbers((6, 7))
+    for left, right in zip(unusual(A), unusual(B), strict=True):
+        assert_product(kernels.cache_friendly_matmul(left, right), A, B)
+
+
+def test_nan_and_infinity(kernels):
+    """NaN and infinity follow the arithmetic, and padding may not carry them into other rows or columns."""
+    A, B = np.ones((7, 9), np.float32), np.ones((9, 11), np.float32)
+    A[2, 3], B[4, 5], A[6, 4], B[8, 10] = np.nan, np.inf, 0, -np.inf
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(values(kernels.cache_friendly_matmul(A, B)), product(A, B))
+
+
+def test_operands_are_left_alone(kernels):
+    """The operands must hold the same numbers after the call as before it."""
+    assert_works(kernels)
+    assert_unmodified(kernels.cache_friendly_matmul, numbers((33, 20)), numbers((20, 18)))
+
+
+def test_wrong_shapes(kernels):
+    """Operands that do not fit, or are not 2-D, must raise ValueError with both shapes in the message."""
+    assert_works(kernels)
+    for left, right in (((2, 3), (4, 5)), ((3,), (3, 2)), ((2, 3), (3,))):
+        with pytest.raises(ValueError) as caught:
+            kernels.cache_friendly_matmul(np.ones(left, np.float32), np.ones(right, np.float32))
+        assert str(left) in str(caught.value) and str(right) in str(caught.value)
+
+
+def test_wrong_block_size(kernels):
+    """A block_size below 1 must raise ValueError."""
+    assert_works(kernels)
+    for block_size in (0, -4):
+        with pytest.raises(ValueError):
+            kernels.cache_friendly_matmul(numbers((3, 3)), numbers((3, 3)), block_size)
+
+
+def test_wrong_types(kernels):
+    """Complex numbers, strings and objects must raise TypeError."""
+    assert_works(kernels)
+    good = numbers((2, 2))
+    for bad in (good.astype(complex), good.astype(str), good.astype(object)):
+        with pytest.raises(TypeError):
+            kernels.cache_friendly_matmul(bad, good)
+
+
+@pytest.mark.weight(5)
+def test_faster_than_the_definition(kernels, race):
+    """At n = 384 blocking and packing must make the product 5 times as fast as the loops i, j, k."""
+    A, B = numbers((384, 384)), numbers((384, 384), seed=1)
+    assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+    assert wins(race, 5, kernels.cache_friendly_matmul, (A, B), "matmul_ijk")

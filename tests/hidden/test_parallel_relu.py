@@ -1,0 +1,118 @@
+"""parallel_relu: max(x, 0), the array cut over worker threads."""
+
+import numpy as np
+import pytest
+from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values
+
+from tinytorch.grading.values import Tensor
+
+LARGE = 1_200_007  # no multiple of any number of workers below, and worth more than one thread
+
+
+def assert_works(kernels) -> None:
+    """A test of errors or of side effects counts only for a kernel that works."""
+    assert_same_numbers(kernels.parallel_relu(np.array([-1, 2], np.float32)), np.array([0, 2]))
+
+
+@pytest.mark.weight(3)
+def test_definition(kernels):
+    """Negative numbers become 0, all others stay as they are and where they are."""
+    for shape in ((5,), (4, 7), (2, 3, 4), (), (1001,)):
+        x = numbers(shape)
+        assert_same_numbers(kernels.parallel_relu(x), np.maximum(x, 0))
+
+
+@pytest.mark.weight(3)
+def test_every_chunk_of_a_large_array(kernels):
+    """Every element of a large array counts: the last chunk takes what the equal cut leaves over."""
+    x = numbers((LARGE,))
+    expected = np.maximum(x, 0)
+    for num_workers in (2, 3, 7):
+        assert_same_numbers(kernels.parallel_relu(x, num_workers), expected)
+
+
+@pytest.mark.weight(2)
+def test_chunks_of_a_small_array(kernels):
+    """Lengths that num_workers does not divide, and more workers than elements, lose nothing."""
+    for length, num_workers in ((10, 3), (3, 8), (1, 2), (101, 7), (64, 4)):
+        x = numbers((length,))
+        assert_same_numbers(kernels.parallel_relu(x, num_workers), np.maximum(x, 0))
+
+
+def test_one_worker(kernels):
+    """One worker gives the same as many."""
+    x = numbers((5003,))
+    assert_same_numbers(kernels.parallel_relu(x, num_workers=1), np.maximum(x, 0))
+
+
+def test_empty(kernels):
+    """An empty array is legal: there is nothing to cut, and the shape is kept."""
+    assert_works(kernels)
+    for shape in ((0,), (0, 3), (4, 0)):
+        assert_same_numbers(kernels.parallel_relu(numbers(shape)), np.zeros(shape))
+
+
+@pytest.mark.weight(2)
+def test_dtype_is_kept(kernels):
+    """The result has the dtype of the input, for floats of every width and for integers."""
+    for dtype in (np.float16, np.float32, np.float64, np.int8, np.int32, np.int64):
+        x = numbers((1003,), dtype)
+        result = kernels.parallel_relu(x)
+        assert values(result).dtype == dtype
+        assert_same_numbers(result, np.maximum(x, dtype(0)))
+
+
+def test_nan_infinity_and_negative_zero(kernels):
+    """NaN stays NaN, infinity stays infinity, minus infinity and -0.0 give 0.0."""
+    for repeat in (1, 200_000):
+        x = np.tile(np.array([np.nan, np.inf, -np.inf, -0.0, 2], np.float32), repeat)
+        result = values(kernels.parallel_relu(x, 2))
+        assert_same_numbers(result, np.tile(np.array([np.nan, np.inf, 0, 0, 2], np.float32), repeat))
+        assert not np.signbit(result[3::5]).any()
+
+
+def test_any_memory_layout(kernels):
+    """Transposed, sliced and reversed views, either byte order and read-only arrays give the same numbers."""
+    x = numbers((6, 7))
+    for view in (*layouts(x), *unusual(x)):
+        assert_same_numbers(kernels.parallel_relu(view, 3), np.maximum(x, 0))
+
+
+def test_large_views(kernels):
+    """A large transposed or sliced view must be cut without losing the places of its elements."""
+    x = numbers((1201, 1009))
+    for view in (x.T, x[::-1, ::2]):
+        assert_same_numbers(kernels.parallel_relu(view, 2), np.maximum(view, 0))
+
+
+@pytest.mark.weight(2)
+def test_input_is_left_alone(kernels):
+    """The input must hold the same numbers after the call as before it: the workers write to a new array."""
+    assert_works(kernels)
+    assert_unmodified(kernels.parallel_relu, numbers((40,)))
+    assert_unmodified(kernels.parallel_relu, numbers((LARGE,)))
+
+
+def test_result_is_a_tensor(kernels):
+    """A Tensor and an array must both work, and the result is a Tensor in both cases."""
+    assert_works(kernels)
+    x = numbers((4, 3))
+    for result in (kernels.parallel_relu(x), kernels.parallel_relu(Tensor(x))):
+        assert isinstance(result, Tensor)
+        assert_same_numbers(result, np.maximum(x, 0))
+
+
+def test_wrong_num_workers(kernels):
+    """num_workers below 1 must raise ValueError."""
+    assert_works(kernels)
+    for num_workers in (0, -1):
+        with pytest.raises(ValueError):
+            kernels.parallel_relu(numbers((8,)), num_workers)
+
+
+def test_wrong_types(kernels):
+    """Complex numbers, strings and objects must raise TypeError."""
+    assert_works(kernels)
+    for bad in (np.ones(3, complex), np.array(["a", "b"]), np.array([1, 2], object)):
+        with pytest.raises(TypeError):
+            kernels.parallel_relu(bad)

@@ -1,0 +1,213 @@
+"""quantized_matmul: the product of matrices held in eight bits."""
+
+import numpy as np
+import pytest
+from oracles import assert_unmodified, layouts, numbers, product, unusual, values, wins
+
+from tinytorch.grading.values import Tensor
+
+
+def quantized(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """Random integers of the symmetric range, with 127 among them."""
+    q = np.random.default_rng([seed, *shape]).integers(-127, 128, shape).astype(np.int8)
+    if q.size:
+        q.flat[0] = 127
+    return q
+
+
+def dequantized(q: np.ndarray, scale: float, dtype=np.float32) -> np.ndarray:
+    """Floats that quantize to q, the largest being 127 * scale, none so near to a tie as to be in doubt."""
+    offset = np.random.default_rng(1).uniform(-0.3, 0.3, q.shape) * (np.abs(q) < 127)
+    return ((q + offset) * scale).astype(dtype)
+
+
+def assert_quantized_product(C, qA: np.ndarray, qB: np.ndarray, scale: float) -> None:
+    np.testing.assert_allclose(values(C), product(qA, qB) * scale, rtol=1e-5, atol=1e-30)
+
+
+def assert_works(kernels) -> None:
+    """A test of errors or of side effects counts only for a kernel that works."""
+    qA, qB = quantized((4, 3), 2), quantized((3, 5), 2)
+    assert_quantized_product(
+        kernels.quantized_matmul(dequantized(qA, 0.5), dequantized(qB, 0.25)), qA, qB, 0.125
+    )
+
+
+@pytest.mark.weight(3)
+def test_given_scales(kernels):
+    """Divide by the scales, round, multiply the integers, multiply by both scales."""
+    qA, qB = quantized((5, 7)), quantized((7, 4), 1)
+    C = kernels.quantized_matmul(dequantized(qA, 0.5), dequantized(qB, 0.03125), 0.5, 0.03125)
+    assert_quantized_product(C, qA, qB, 0.5 * 0.03125)
+
+
+@pytest.mark.weight(2)
+def test_default_scales(kernels):
+    """Without a scale the largest magnitude of each operand becomes 127: scale = max|x| / 127."""
+    for factor in (1e-6, 0.02, 3.0, 1e6):
+        qA, qB = quantized((5, 7)), -quantized((7, 4), 1)
+        C = kernels.quantized_matmul(dequantized(qA, factor), dequantized(qB, 0.125))
+        assert_quantized_product(C, qA, qB, factor * 0.125)
+
+
+@pytest.mark.weight(2)
+def test_saturation(kernels):
+    """Values beyond the range saturate at -127 and 127; casting them to int8 wraps around instead."""
+    A = np.array([[128, -128, 200, -300, 1e9, -1e30]], np.float32)
+    C = values(kernels.quantized_matmul(A, np.eye(6, dtype=np.float32), 1.0, 1.0))
+    np.testing.assert_array_equal(C, [[127, -127, 127, -127, 127, -127]])
+
+
+@pytest.mark.weight(2)
+def test_rounding(kernels):
+    """Round to the nearest integer, halves to the even one; casting to int8 cuts the fraction off instead."""
+    A = np.array([[0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.9, -1.9, 3.4]], np.float32)
+    C = values(kernels.quantized_matmul(A, np.eye(9, dtype=np.float32), 1.0, 1.0))
+    np.testing.assert_array_equal(C, [[0, 2, 2, 0, -2, -2, 1, -2, 3]])
+
+
+@pytest.mark.weight(3)
+def test_int8_operands_give_the_exact_int32_product(kernels):
+    """Two int8 operands without scales give their exact product in int32: long sums do not fit int8."""
+    qA, qB = quantized((9, 300)), quantized((300, 5), 1)
+    qA[0], qB[:, 0] = -128, -128
+    C = values(kernels.quantized_matmul(qA, qB))
+    assert C.dtype == np.int32
+    np.testing.assert_array_equal(C, product(qA, qB))
+
+
+@pytest.mark.weight(2)
+def test_edges_of_blocks(kernels):
+    """Sizes that are no multiple of a block, tile or vector: every row, column and term counts."""
+    for rows, depth, columns in (
+        (1, 1, 1),
+        (1, 7, 2),
+        (3, 4, 5),
+        (13, 17, 11),
+        (31, 33, 35),
+        (66, 65, 67),
+        (2, 3, 70),
+    ):
+        qA, qB = quantized((rows, depth)), quantized((depth, columns), 1)
+        np.testing.assert_array_equal(values(kernels.quantized_matmul(qA, qB)), product(qA, qB))
+
+
+def test_very_long_sums(kernels):
+    """Past 131,071 terms a sum can leave int32: accumulate in int64 there."""
+    qA, qB = np.full((1, 131_075), -128, np.int8), np.full((131_075, 1), -128, np.int8)
+    assert int(values(kernels.quantized_matmul(qA, qB))[0, 0]) == 131_075 * 128 * 128
+
+
+def test_int8_with_scales(kernels):
+    """int8 operands are already quantized: they are used as they are, and the scales apply to the product."""
+    qA, qB = quantized((4, 6)), quantized((6, 3), 1)
+    qA[1, 1] = -128
+    assert_quantized_product(kernels.quantized_matmul(qA, qB, 0.5, 0.25), qA, qB, 0.125)
+    assert_quantized_product(kernels.quantized_matmul(qA, dequantized(qB, 0.25), 0.5), qA, qB, 0.125)
+
+
+def test_width_of_the_result(kernels):
+    """The result is float32, or float64 if an operand is float64."""
+    for left, right in ((np.float32, np.float32), (np.float64, np.float32), (np.float64, np.float64)):
+        qA, qB = quantized((3, 5)), quantized((5, 4), 1)
+        C = kernels.quantized_matmul(dequantized(qA, 0.5, left), dequantized(qB, 0.25, right), 0.5, 0.25)
+        assert values(C).dtype == np.result_type(left, right)
+        assert_quantized_product(C, qA, qB, 0.125)
+
+
+def test_operands_of_zeros(kernels):
+    """An operand of zeros has no largest magnitude: its scale is 1 and the product is 0, not NaN."""
+    assert_works(kernels)
+    C = kernels.quantized_matmul(np.zeros((2, 3), np.float32), numbers((3, 4)))
+    np.testing.assert_array_equal(values(C), np.zeros((2, 4)))
+
+
+def test_empty(kernels):
+    """A dimension of size zero is legal: the result has the outer shape, and an empty sum is 0."""
+    assert_works(kernels)
+    for rows, depth, columns in ((0, 3, 4), (3, 0, 4), (2, 3, 0)):
+        C = values(kernels.quantized_matmul(numbers((rows, depth)), numbers((depth, columns))))
+        np.testing.assert_array_equal(C, np.zeros((rows, columns)))
+
+
+def test_close_to_the_float_product(kernels):
+    """The error stays within half a step of each operand: compare with the product of the floats."""
+    A, B = numbers((20, 30)), numbers((30, 25))
+    steps = np.abs(A).max() / 254, np.abs(B).max() / 254
+    bound = (
+        steps[0] * np.abs(B).sum(0) + steps[1] * np.abs(A).sum(1, keepdims=True) + 30 * steps[0] * steps[1]
+    )
+    assert (np.abs(values(kernels.quantized_matmul(A, B)) - product(A, B)) <= 1.01 * bound).all()
+
+
+@pytest.mark.weight(2)
+def test_nan_and_infinity(kernels):
+    """NaN and infinity have no quantized value: they must raise ValueError, in either operand."""
+    assert_works(kernels)
+    good = numbers((3, 3))
+    for value in (np.nan, np.inf, -np.inf):
+        bad = good.copy()
+        bad[1, 2] = value
+        for operands in ((bad, good), (good, bad), (bad, good, 1.0, 1.0)):
+            with pytest.raises(ValueError):
+                kernels.quantized_matmul(*operands)
+
+
+def test_any_memory_layout(kernels):
+    """Transposed, sliced and reversed views, either byte order and read-only arrays give the same product."""
+    qA, qB = quantized((9, 6)), quantized((6, 7), 1)
+    A, B = dequantized(qA, 0.5), dequantized(qB, 0.25)
+    for left, right in zip((*layouts(A), *unusual(A)), (*unusual(B), *layouts(B)), strict=True):
+        assert_quantized_product(kernels.quantized_matmul(left, right), qA, qB, 0.125)
+    for left, right in zip(layouts(qA), layouts(qB), strict=True):
+        np.testing.assert_array_equal(values(kernels.quantized_matmul(left, right)), product(qA, qB))
+
+
+def test_operands_are_left_alone(kernels):
+    """The operands must hold the same numbers after the call as before it."""
+    assert_works(kernels)
+    assert_unmodified(kernels.quantized_matmul, numbers((5, 6)), numbers((6, 4)))
+    assert_unmodified(kernels.quantized_matmul, quantized((5, 6)), quantized((6, 4)))
+
+
+def test_result_is_a_tensor(kernels):
+    """Tensor operands and arrays must both work, and the result is a Tensor in both cases."""
+    assert_works(kernels)
+    A, B = numbers((3, 4)), numbers((4, 2))
+    first, second = kernels.quantized_matmul(A, B), kernels.quantized_matmul(Tensor(A), Tensor(B))
+    assert isinstance(first, Tensor) and isinstance(second, Tensor)
+    np.testing.assert_array_equal(values(first), values(second))
+
+
+def test_wrong_shapes(kernels):
+    """Operands that do not fit, or are not 2-D, must raise ValueError with both shapes in the message."""
+    assert_works(kernels)
+    for left, right in (((2, 3), (4, 5)), ((3,), (3, 2)), ((2, 3), (3,))):
+        with pytest.raises(ValueError) as caught:
+            kernels.quantized_matmul(np.ones(left, np.float32), np.ones(right, np.float32))
+        assert str(left) in str(caught.value) and str(right) in str(caught.value)
+
+
+def test_wrong_scales(kernels):
+    """A scale of zero or below must raise ValueError."""
+    assert_works(kernels)
+    A = numbers((3, 3))
+    for scales in ((0.0, 1.0), (1.0, -0.5)):
+        with pytest.raises(ValueError):
+            kernels.quantized_matmul(A, A, *scales)
+
+
+def test_wrong_types(kernels):
+    """Complex numbers, strings and objects must raise TypeError."""
+    assert_works(kernels)
+    good = numbers((2, 2))
+    for bad in (good.astype(complex), good.astype(str), good.astype(object)):
+        with pytest.raises(TypeError):
+            kernels.quantized_matmul(bad, good)
+
+
+def test_loops_are_compiled(kernels, race):
+    """The loops must be compiled with @njit: they run no faster than the same loops in plain Python."""
+    A, B = quantized((80, 80)), quantized((80, 80), 1)
+    np.testing.assert_array_equal(values(kernels.quantized_matmul(A, B)), product(A, B))
+    assert wins(race, 3, kernels.quantized_matmul, (A, B), "matmul_interpreted")

@@ -1,0 +1,173 @@
+"""vectorized_operations: five operations of two arrays, in a dictionary."""
+
+import numpy as np
+import pytest
+from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values, wins
+
+from tinytorch.grading.values import Tensor
+
+NAMES = {
+    "element_wise_multiply",
+    "element_wise_add",
+    "squared_difference",
+    "euclidean_distance",
+    "dot_product",
+}
+
+
+def assert_works(kernels) -> None:
+    """A test of errors or of side effects counts only for a kernel that works."""
+    result = kernels.vectorized_operations(np.array([1, 2], np.float32), np.array([3, 5], np.float32))
+    assert_same_numbers(result["element_wise_add"], np.array([4, 7]))
+
+
+def test_five_results(kernels):
+    """The result is a dictionary with exactly the five names of the docstring."""
+    assert_works(kernels)
+    assert set(kernels.vectorized_operations(numbers((3,)), numbers((3,)))) == NAMES
+
+
+@pytest.mark.weight(2)
+def test_element_wise(kernels):
+    """The sum, the product and the squared difference are taken element by element and keep the shape."""
+    for shape in ((5,), (3, 4), (2, 1, 3)):
+        x, y = numbers(shape), numbers(shape, seed=1)
+        result = kernels.vectorized_operations(x, y)
+        np.testing.assert_allclose(values(result["element_wise_add"]), x + y, rtol=1e-6, strict=True)
+        np.testing.assert_allclose(values(result["element_wise_multiply"]), x * y, rtol=1e-6, strict=True)
+        np.testing.assert_allclose(values(result["squared_difference"]), (x - y) ** 2, rtol=1e-5, strict=True)
+
+
+@pytest.mark.weight(2)
+def test_dot_product(kernels):
+    """The dot product is one number: the sum of the products of all elements, in any number of dimensions."""
+    for shape in ((7,), (3, 5), (1,)):
+        x, y = numbers(shape), numbers(shape, seed=1)
+        dot = values(kernels.vectorized_operations(x, y)["dot_product"])
+        assert dot.size == 1
+        np.testing.assert_allclose(dot, np.sum(x.astype(float) * y), atol=1e-6 * np.sum(np.abs(x * y)))
+
+
+@pytest.mark.weight(2)
+def test_euclidean_distance(kernels):
+    """The distance is one number: the square root of the sum of the squared differences."""
+    x, y = np.array([[1, 2], [3, 4]], np.float32), np.array([[1, 5], [3, 0]], np.float32)
+    for left, right in ((x, y), (x[0], y[0]), (x, x)):
+        distance = values(kernels.vectorized_operations(left, right)["euclidean_distance"])
+        assert distance.size == 1
+        np.testing.assert_allclose(distance, np.sqrt(np.sum((left - right) ** 2)), rtol=1e-6)
+
+
+def test_floats_keep_their_width(kernels):
+    """float32 gives float32 and float64 gives float64 in all five results; mixed operands are widened."""
+    for left, right in ((np.float32, np.float32), (np.float64, np.float64), (np.float32, np.float64)):
+        result = kernels.vectorized_operations(numbers((9,), left), numbers((9,), right, seed=1))
+        expected = np.result_type(left, right)
+        assert all(values(result[name]).dtype == expected for name in NAMES)
+
+
+def test_float64_precision(kernels):
+    """float64 operands are computed in float64: nothing may pass through float32."""
+    x, y = numbers((50,), np.float64), numbers((50,), np.float64, seed=1)
+    result = kernels.vectorized_operations(x, y)
+    np.testing.assert_allclose(values(result["dot_product"]), np.sum(x * y), atol=1e-13)
+    np.testing.assert_allclose(
+        values(result["euclidean_distance"]), np.sqrt(np.sum((x - y) ** 2)), rtol=1e-13
+    )
+
+
+def test_half_precision(kernels):
+    """float16 is computed in float32 and returned as float16: sums may not overflow on the way."""
+    x, y = np.full(9, 100, np.float16), np.full(9, -200, np.float16)
+    distance = values(kernels.vectorized_operations(x, y)["euclidean_distance"])
+    assert distance.dtype == np.float16
+    np.testing.assert_allclose(distance, 900)
+
+
+@pytest.mark.weight(2)
+def test_narrow_integers_do_not_wrap(kernels):
+    """Integer results are exact: int8 and uint8 must not wrap around, and 3 - 5 is -2 also for unsigned."""
+    for dtype, pair in ((np.int8, (100, -100)), (np.uint8, (3, 250))):
+        x, y = np.full(1000, pair[0], dtype), np.full(1000, pair[1], dtype)
+        result = kernels.vectorized_operations(x, y)
+        np.testing.assert_array_equal(
+            values(result["element_wise_multiply"]), np.full(1000, pair[0] * pair[1])
+        )
+        np.testing.assert_array_equal(
+            values(result["squared_difference"]), np.full(1000, (pair[0] - pair[1]) ** 2)
+        )
+        assert values(result["dot_product"]) == 1000 * pair[0] * pair[1]
+
+
+def test_large_integers(kernels):
+    """Integer products are exact in int64: a detour through floats loses the last digits."""
+    x, y = np.array([2**31 + 1, 3], np.int64), np.array([2**30 + 1, 5], np.int64)
+    dot = values(kernels.vectorized_operations(x, y)["dot_product"])
+    assert int(dot) == (2**31 + 1) * (2**30 + 1) + 15
+
+
+def test_empty(kernels):
+    """Empty operands are legal: the element-wise results are empty, the sums are 0."""
+    assert_works(kernels)
+    x = numbers((0, 3))
+    result = kernels.vectorized_operations(x, x)
+    assert_same_numbers(result["element_wise_add"], np.zeros((0, 3)))
+    assert values(result["dot_product"]) == 0 and values(result["euclidean_distance"]) == 0
+
+
+def test_nan_and_infinity(kernels):
+    """NaN and infinity follow the arithmetic of floats in every result."""
+    x, y = np.array([np.nan, 1, np.inf], np.float32), np.array([1, 2, 3], np.float32)
+    result = kernels.vectorized_operations(x, y)
+    assert_same_numbers(result["element_wise_add"], np.array([np.nan, 3, np.inf]))
+    assert_same_numbers(result["element_wise_multiply"], np.array([np.nan, 2, np.inf]))
+    assert np.isnan(values(result["dot_product"])) and np.isnan(values(result["euclidean_distance"]))
+
+
+def test_any_memory_layout(kernels):
+    """Transposed, sliced and reversed views, either byte order and read-only arrays give the same numbers."""
+    x, y = numbers((5, 6)), numbers((5, 6), seed=1)
+    for left, right in zip((*layouts(x), *unusual(x)), reversed((*layouts(y), *unusual(y))), strict=True):
+        result = kernels.vectorized_operations(left, right)
+        np.testing.assert_allclose(values(result["element_wise_add"]), x + y, rtol=1e-6)
+        np.testing.assert_allclose(values(result["dot_product"]), np.sum(x * y), rtol=1e-4)
+
+
+def test_operands_are_left_alone(kernels):
+    """The operands must hold the same numbers after the call as before it."""
+    assert_works(kernels)
+    assert_unmodified(kernels.vectorized_operations, numbers((12,)), numbers((12,), seed=1))
+
+
+def test_tensors(kernels):
+    """Tensor operands must work like arrays, and the element-wise results are Tensors."""
+    x, y = numbers((4,)), numbers((4,), seed=1)
+    for result in (kernels.vectorized_operations(Tensor(x), Tensor(y)), kernels.vectorized_operations(x, y)):
+        for name in ("element_wise_multiply", "element_wise_add", "squared_difference"):
+            assert isinstance(result[name], Tensor)
+        np.testing.assert_allclose(values(result["element_wise_add"]), x + y, rtol=1e-6)
+
+
+def test_wrong_shapes(kernels):
+    """Operands of different shape must raise ValueError with both shapes in the message."""
+    assert_works(kernels)
+    for left, right in (((3,), (4,)), ((2, 3), (3, 2))):
+        with pytest.raises(ValueError) as caught:
+            kernels.vectorized_operations(np.ones(left, np.float32), np.ones(right, np.float32))
+        assert str(left) in str(caught.value) and str(right) in str(caught.value)
+
+
+def test_wrong_types(kernels):
+    """Complex numbers, strings and objects must raise TypeError."""
+    assert_works(kernels)
+    good = numbers((2,))
+    for bad in (good.astype(complex), good.astype(str), good.astype(object)):
+        with pytest.raises(TypeError):
+            kernels.vectorized_operations(good, bad)
+
+
+def test_no_python_loop(kernels, race):
+    """Operations on whole arrays: this runs no faster than a loop over the elements in Python."""
+    x, y = numbers((50_000,)), numbers((50_000,), seed=1)
+    assert_works(kernels)
+    assert wins(race, 3, kernels.vectorized_operations, (x, y), "operations_interpreted")
