@@ -1,0 +1,53 @@
+"""The peers that may be missing: PyTorch is an extra (`pip install "tinytorch-kernels[bench]"`)."""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+
+@cache
+def torch() -> Any | None:
+    """The PyTorch module, or None where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
+
+
+def torch_call(operation: str, *arrays: np.ndarray) -> dict[str, Callable[[], object]]:
+    """{"torch.mm": a call of torch.mm on these arrays (memory shared)}, or {} without PyTorch."""
+    library = torch()
+    function = getattr(library, operation, None)
+    if function is None:
+        return {}
+    tensors = [library.from_numpy(array) for array in arrays]
+    return {f"torch.{operation}": lambda: function(*tensors)}
+
+
+def torch_quantized_linear(A: np.ndarray, weights: np.ndarray) -> dict[str, Callable[[], object]]:
+    """PyTorch's linear layer with int8 weights, which quantizes its input on the fly; {} without it."""
+    library = torch()
+    if library is None:
+        return {}
+    layer = library.nn.Linear(*weights.shape, bias=False)
+    layer.weight.data = library.from_numpy(np.ascontiguousarray(weights.T))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # announces its successor, which is not in every version
+            quantized = library.ao.quantization.quantize_dynamic(
+                library.nn.Sequential(layer), {library.nn.Linear}, dtype=library.qint8
+            )
+            x = library.from_numpy(A)
+            quantized(x)
+    except (AttributeError, RuntimeError):  # this build has no quantized kernels
+        return {}
+
+    def call() -> object:
+        with library.inference_mode():
+            return quantized(x)
+
+    return {"torch quantized linear": call}

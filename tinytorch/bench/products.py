@@ -1,0 +1,251 @@
+"""Matrix products: float, int8, pruned."""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+import scipy.sparse
+
+from tinytorch.bench.cases import Case, Contest, equals
+from tinytorch.bench.peers import torch_call, torch_quantized_linear
+from tinytorch.hardware import cpu
+from tinytorch.hardware.int8 import int8_path
+
+Shape = tuple[int, int, int]  # M, K, N
+SQUARES = [(n, n, n) for n in (256, 512, 1024, 2048)]
+OBLONG = [(64, 4096, 512), (4096, 64, 512), (1000, 1003, 1001)]
+ROUNDING = {"float32": 1e-5, "float64": 1e-13}
+"""How far two orders of summation may be apart, relative to the largest number of the result."""
+
+
+def name(shape: Shape) -> str:
+    M, K, N = shape
+    return f"{M} square" if M == K == N else f"{M}x{K}x{N}"
+
+
+def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> list[Case]:
+    """The products to measure: the table, or squares of the given `sizes` on the given `threads`."""
+    squares = [(n, n, n) for n in sizes] if sizes else SQUARES
+    found = [
+        Case(
+            "cache_friendly_matmul",
+            name(shape),
+            lambda shape=shape, dtype=dtype: float_product(kernels, shape, dtype),
+            targets={"numpy @": 0.95},
+            unit=dtype,
+            threads=threads or 1,
+            quick=shape[0] in (512, 1024) and dtype == "float32",
+        )
+        for dtype in ("float32", "float64")
+        for shape in (squares if sizes else squares + OBLONG)
+    ]
+    if threads is None and cpu().usable_cores > 1:
+        found += [
+            Case(
+                "cache_friendly_matmul",
+                name(shape),
+                lambda shape=shape, dtype=dtype: float_product(kernels, shape, dtype),
+                targets={"numpy @": 0.95},
+                unit=dtype,
+                threads=2,
+                quick=shape[0] == 1024 and dtype == "float32",
+            )
+            for dtype in ("float32", "float64")
+            for shape in squares
+            if shape[0] >= 1024 or sizes
+        ]
+    found += yardsticks(kernels, sizes, threads or 1)
+    found += int8_cases(kernels, sizes, threads or 1)
+    found += [
+        Case(
+            "pruned_matmul",
+            f"256x{n}x{n}, {zeros:.0%} zeros",
+            lambda n=n, zeros=zeros: pruned_product(kernels, (256, n, n), zeros),
+            targets={"scipy @": 1.5} | ({"numpy @": 1.0} if zeros >= 0.98 else {}),
+            threads=threads or 1,
+            quick=True,
+        )
+        for n in (sizes or [1024])
+        for zeros in (0.9, 0.98)
+    ]
+    return found
+
+
+def yardsticks(kernels: ModuleType, sizes: list[int] | None, threads: int) -> list[Case]:
+    """Against the three loops, and time per operation as the product grows."""
+    found = [
+        Case(
+            "cache_friendly_matmul",
+            name((n, n, n)),
+            lambda n=n: against_loops(kernels, n),
+            targets={"matmul_baseline": 20.0},
+            threads=threads,
+            quick=n == 512,
+        )
+        for n in ([512, 1024] if sizes is None else sizes)
+    ]
+    if sizes is None:
+        found.append(
+            Case(
+                "cache_friendly_matmul",
+                "4096 square, time per operation",
+                lambda: growth(kernels, (4096, 512, 1024, 2048)),
+                targets={f"at {n}": 0.8 for n in (512, 1024, 2048)},
+                threads=threads,
+            )
+        )
+    return found
+
+
+def int8_cases(kernels: ModuleType, sizes: list[int] | None, threads: int) -> list[Case]:
+    """Products of integers as they are, and of floats that are quantized on the way."""
+    path = int8_path()
+    floats = {"amx": 4.0, "avx512vnni": 2.0, "avxvnni": 2.0}.get(path, 0.7)
+    packed = {"torch._int_mm": 1.0} if path != "portable" else {}
+    found = [
+        Case(
+            "quantized_matmul",
+            f"{n} square, int8, B packed once ({path})",
+            lambda n=n: int8_product(kernels, n),
+            targets=packed,
+            unit="int8",
+            threads=threads,
+            quick=n == 1024,
+        )
+        for n in (sizes or [512, 1024, 2048])
+        if hasattr(kernels, "pack_weights")
+    ]
+    found += [
+        Case(
+            "quantized_matmul",
+            f"{n} square, floats in and out ({path})",
+            lambda n=n: quantized_product(kernels, n),
+            targets={"numpy @": floats},
+            unit="int8",
+            threads=threads,
+            quick=n == 1024,
+        )
+        for n in (sizes or [1024, 2048])
+    ]
+    if sizes is None:
+        found.append(
+            Case(
+                "quantized_matmul",
+                f"512 square, floats in and out ({path})",
+                lambda: against_int32(kernels, 512),
+                targets={"numpy int32 @": 10.0},
+                unit="int8",
+                threads=threads,
+                quick=True,
+            )
+        )
+    return found
+
+
+def operands(shape: Shape, dtype: str) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """A, B, and what their product costs: operations, and bytes read and written at least once."""
+    M, K, N = shape
+    rng = np.random.default_rng(0)
+    if dtype == "int8":
+        A, B = (rng.integers(-127, 128, size, dtype=np.int8) for size in ((M, K), (K, N)))
+    else:
+        A, B = (rng.standard_normal(size, dtype=dtype) for size in ((M, K), (K, N)))
+    result = M * N * max(4, A.itemsize)
+    return A, B, 2.0 * M * N * K, float(A.nbytes + B.nbytes + result)
+
+
+def float_product(kernels: ModuleType, shape: Shape, dtype: str) -> Contest:
+    A, B, work, moved = operands(shape, dtype)
+    return Contest(
+        lambda: kernels.cache_friendly_matmul(A, B),
+        {"numpy @": lambda: A @ B} | torch_call("mm", A, B),
+        equals(A @ B, ROUNDING[dtype] * np.sqrt(shape[1])),
+        work,
+        moved,
+    )
+
+
+def against_loops(kernels: ModuleType, n: int) -> Contest:
+    A, B, work, moved = operands((n, n, n), "float32")
+    return Contest(
+        lambda: kernels.cache_friendly_matmul(A, B),
+        {"matmul_baseline": lambda: kernels.matmul_baseline(A, B)},
+        equals(A @ B, ROUNDING["float32"] * np.sqrt(n)),
+        work,
+        moved,
+    )
+
+
+def growth(kernels: ModuleType, sizes: tuple[int, ...]) -> Contest:
+    """The largest product against smaller ones, per operation: 1 where time grows as n^3."""
+
+    def product(n: int) -> tuple[Callable[[], object], np.ndarray]:
+        A, B, _, _ = operands((n, n, n), "float32")
+        return lambda: kernels.cache_friendly_matmul(A, B), A @ B
+
+    products = {f"at {n}": product(n) for n in sizes}
+    largest, expected = products.pop(f"at {sizes[0]}")
+    verifiers = {peer: equals(right, 1e-3) for peer, (_, right) in products.items()}
+    verify_largest = equals(expected, 1e-3)
+    return Contest(
+        largest,
+        {peer: call for peer, (call, _) in products.items()},
+        lambda name, result: verifiers.get(name, verify_largest)(name, result),
+        2.0 * sizes[0] ** 3,
+        peer_work={f"at {n}": 2.0 * n**3 for n in sizes[1:]},
+    )
+
+
+def int8_product(kernels: ModuleType, n: int) -> Contest:
+    A, B, work, moved = operands((n, n, n), "int8")
+    packed = kernels.pack_weights(B)
+    exact = (A.astype(np.float64) @ B.astype(np.float64)).astype(np.int32)
+    return Contest(
+        lambda: kernels.quantized_matmul(A, packed), torch_call("_int_mm", A, B), equals(exact), work, moved
+    )
+
+
+def quantized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x in steps of its largest magnitude / 127, as the contract of `quantized_matmul` has it."""
+    scale = np.float32(np.abs(x).max()) / np.float32(127)
+    return np.clip(np.rint(x / scale), -127, 127), scale
+
+
+def quantized_product(kernels: ModuleType, n: int) -> Contest:
+    A, B, work, moved = operands((n, n, n), "float32")
+    (a, scale_A), (b, scale_B) = quantized(A), quantized(B)
+    linear = torch_quantized_linear(A, B)
+    return Contest(
+        lambda: kernels.quantized_matmul(A, B),
+        {"numpy @": lambda: A @ B} | linear,
+        equals((a.astype(np.float64) @ b) * scale_A * scale_B, 1e-3, unchecked={"numpy @", *linear}),
+        work,
+        moved,
+    )
+
+
+def against_int32(kernels: ModuleType, n: int) -> Contest:
+    A, B, work, moved = operands((n, n, n), "float32")
+    (a, scale_A), (b, scale_B) = quantized(A), quantized(B)
+    a, b = a.astype(np.int32), b.astype(np.int32)
+    return Contest(
+        lambda: kernels.quantized_matmul(A, B),
+        {"numpy int32 @": lambda: a @ b},
+        equals((a.astype(np.float64) @ b) * scale_A * scale_B, 1e-3, unchecked={"numpy int32 @"}),
+        work,
+        moved,
+    )
+
+
+def pruned_product(kernels: ModuleType, shape: Shape, zeros: float) -> Contest:
+    A, B, _, _ = operands(shape, "float32")
+    B[np.random.default_rng(1).random(B.shape) < zeros] = 0
+    weights = scipy.sparse.csr_array(B)
+    moved = A.nbytes + weights.data.nbytes + weights.indices.nbytes + 4 * shape[0] * shape[2]
+    return Contest(
+        lambda: kernels.pruned_matmul(A, weights),
+        {"scipy @": lambda: A @ weights, "numpy @": lambda: A @ B},
+        equals(A @ B, ROUNDING["float32"] * np.sqrt(shape[1])),
+        2.0 * shape[0] * weights.nnz,
+        float(moved),
+    )

@@ -1,0 +1,132 @@
+"""Runs cases and makes rows of them: every result is checked, then all contenders are timed in turns."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from tinytorch.bench import elementwise, products, system
+from tinytorch.bench.cases import OURS, Case, Contest, Row
+from tinytorch.bench.threads import equal_threads
+from tinytorch.bench.timing import SPIN_S, interleaved, median_ci
+
+BUDGET_S, QUICK_BUDGET_S = 2.5, 0.3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure. `kernel`: only this; `sizes`: n, for n x n products and arrays; `threads`: for all."""
+
+    kernel: str | None = None
+    sizes: list[int] | None = None
+    threads: int | None = None
+    quick: bool = False
+
+
+def kernel_names(kernels: ModuleType) -> list[str]:
+    """The kernels that there are cases for."""
+    return sorted({case.kernel for case in select(kernels, Options())})
+
+
+def select(kernels: ModuleType, options: Options) -> list[Case]:
+    """The cases that these options ask for, in the order of the module."""
+    everything = [
+        case
+        for room in (system, elementwise, products)
+        for case in room.cases(kernels, options.sizes, options.threads)
+    ]
+    return [
+        case
+        for case in everything
+        if (options.kernel is None or case.kernel == options.kernel)
+        and (case.quick or not options.quick or options.sizes)
+    ]
+
+
+def run(kernels: ModuleType, options: Options, on_case: Callable[[Case], None] | None = None) -> list[Row]:
+    """Measure; `on_case` hears of each case before it is run (for a progress bar)."""
+    budget = QUICK_BUDGET_S if options.quick else BUDGET_S
+    rows = []
+    for case in select(kernels, options):
+        if on_case:
+            on_case(case)
+        rows += run_case(case, budget)
+    return rows
+
+
+def run_case(case: Case, budget_s: float) -> list[Row]:
+    """A row per peer; or one row that says why there is nothing to compare."""
+    try:
+        with equal_threads(case.threads):
+            contest = case.build()
+            problem = _problem(OURS, contest.ours, contest)
+            if problem:
+                return [_row(case, problem=f"the result {problem}", wrong=True)]
+            broken = {peer: _problem(peer, call, contest) for peer, call in contest.peers.items()}
+            sound = {peer: call for peer, call in contest.peers.items() if not broken[peer]}
+            contenders = {OURS: contest.ours, **sound}
+            rest_s = SPIN_S if case.threads > 1 else 0
+            samples = (
+                contest.sample(budget_s)
+                if contest.sample
+                else interleaved(contenders, budget_s, rest_s=rest_s)
+            )
+    except NotImplementedError:
+        return [_row(case, problem="not written yet")]
+    except Exception as error:  # a student's kernel may raise anything; the other cases go on
+        return [_row(case, problem=f"{type(error).__name__}: {error}", wrong=True)]
+    rows = list(_compare(case, contest, samples))
+    rows += [_row(case, peer=peer, problem=f"{peer} {why}") for peer, why in broken.items() if why]
+    return rows or [_alone(case, contest, samples)]
+
+
+def _problem(name: str, call: Callable[[], object], contest: Contest) -> str:
+    return contest.verify(name, call())
+
+
+def _row(case: Case, **values: object) -> Row:
+    return Row(case.kernel, case.size, case.unit, case.threads, **values)
+
+
+def _alone(case: Case, contest: Contest, samples: dict[str, np.ndarray]) -> Row:
+    """A kernel for whose case no peer is installed."""
+    ours, *interval = median_ci(samples[OURS])
+    missing = ", ".join(case.targets) or "a peer"
+    return _row(
+        case,
+        median_s=ours,
+        ci95_s=tuple(interval),
+        work=contest.work,
+        moved=contest.moved,
+        note=f"{missing} is not here to compare with",
+    )
+
+
+def _compare(case: Case, contest: Contest, samples: dict[str, np.ndarray]) -> Iterator[Row]:
+    """Ours against each peer: the median of the ratios of paired samples."""
+    ours, *our_interval = median_ci(samples[OURS])
+    for peer, times in samples.items():
+        if peer == OURS:
+            continue
+        theirs, *their_interval = median_ci(times)
+        per_operation = contest.work / contest.peer_work[peer] if peer in contest.peer_work else 1.0
+        ratio, *interval = median_ci(times / samples[OURS] * per_operation)
+        target = case.targets.get(peer)
+        at_most = case.at_most if target is not None else None
+        yield _row(
+            case,
+            peer=peer,
+            median_s=ours,
+            ci95_s=tuple(our_interval),
+            peer_s=theirs,
+            peer_ci95_s=tuple(their_interval),
+            ratio=ratio,
+            ratio_ci95=tuple(interval),
+            target=target,
+            at_most=at_most,
+            met=None if target is None else target <= ratio <= (at_most or np.inf),
+            work=contest.work,
+            moved=contest.moved,
+            note=contest.note,
+        )

@@ -1,0 +1,83 @@
+"""Interleaved timing: contenders take turns, so that all of them see the same machine.
+
+A clock frequency that drifts, a neighbour that wakes up, hit every contender of a round alike; the ratio of
+two times from one round is free of it, and the median of such ratios is what the tables show.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+SHORTEST_SAMPLE_S = 100e-6
+"""A sample runs its contender as often as it takes to reach this: the clock costs 0.1 us a reading."""
+
+
+SPIN_S = 0.06
+"""How long the idle threads of a BLAS may spin, on cores that the next contender needs: OpenBLAS's wait for
+about 2^26 cycles before they sleep (its THREAD_TIMEOUT)."""
+
+
+def interleaved(
+    contenders: Mapping[str, Callable[[], object]],
+    budget_s: float = 1.0,
+    least_rounds: int = 5,
+    most_rounds: int = 200,
+    rest_s: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """Seconds per call of each contender, one sample per round; sample i of all of them is from round i.
+
+    Every contender runs twice before it is timed. There are as many rounds as fit into `budget_s` seconds,
+    but at least `least_rounds` and at most `most_rounds`. Every other round goes backwards, so that nobody
+    always runs after the same one. The garbage collector rests meanwhile. Each sample comes after `rest_s`
+    seconds of idleness, which the budget does not count.
+    """
+    once = {name: _warm_up(call) for name, call in contenders.items()}
+    calls = {name: max(1, int(SHORTEST_SAMPLE_S / max(once[name], 1e-9))) for name in contenders}
+    round_s = sum(once[name] * calls[name] for name in contenders)
+    rounds = int(np.clip(budget_s / max(round_s, 1e-9), least_rounds, most_rounds))
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    with _no_garbage_collection():
+        for _ in range(rounds):
+            for name in order:
+                time.sleep(rest_s)
+                samples[name].append(_seconds(contenders[name], calls[name]))
+            order.reverse()
+    return {name: np.array(times) for name, times in samples.items()}
+
+
+def _warm_up(call: Callable[[], object]) -> float:
+    call()
+    return _seconds(call, 1)
+
+
+def _seconds(call: Callable[[], object], calls: int) -> float:
+    """Seconds per call over `calls` calls."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - start) / calls
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def median_ci(samples: np.ndarray) -> tuple[float, float, float]:
+    """The median and its 95 % confidence interval: (median, low, high).
+
+    Percentile bootstrap, 2,000 resamples, seed 0 (Efron 1979, "Bootstrap Methods").
+    """
+    picks = np.random.default_rng(0).integers(0, len(samples), size=(2000, len(samples)))
+    low, high = np.percentile(np.median(samples[picks], axis=1), [2.5, 97.5])
+    return float(np.median(samples)), float(low), float(high)
