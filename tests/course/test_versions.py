@@ -1,0 +1,194 @@
+"""The student version works on its own and gives nothing away; the solution version runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, grade_id_of, graded_cells
+from tinytorch.course.errors import UserError
+from tinytorch.course.module import Module, load_module
+from tinytorch.course.notebook import read_notebook
+from tinytorch.course.versions import student_notebook, write_solution, write_student_version
+
+ROOT = Path(__file__).resolve().parents[2]
+TELLING = re.compile(r".{11,}[^(\[{,]")  # a shorter line, or one that only opens a call, tells nothing
+
+
+def regions(source: str, markers: tuple[str, str]) -> list[str]:
+    begin, end = map(re.escape, markers)
+    found = re.findall(rf"{begin}\n(.*?)\n[^\n]*{end}", source, flags=re.DOTALL)
+    return [line.strip() for region in found for line in region.splitlines()]
+
+
+def secrets(module: Module) -> set[str]:
+    """Every telling line of the solutions and the hidden tests that the handed-out cells do not need."""
+    master = read_notebook(module.notebook)
+    lines = {line for cell in master.cells for line in regions(cell.source, SOLUTION)}
+    lines |= {line for cell in master.cells for line in regions(cell.source, HIDDEN_TESTS)}
+    lines |= {line.strip() for file in module.hidden.rglob("*.py") for line in file.read_text().splitlines()}
+    released = {line.strip() for cell in student_notebook(master).cells for line in cell.source.splitlines()}
+    public = [*(module.root / "tinytorch").rglob("*.py"), *(module.root / "tests" / "core").rglob("*.py")]
+    framework = {
+        line.strip()
+        for file in public
+        if file != module.export_target
+        for line in file.read_text().splitlines()
+    }
+    return set(filter(TELLING.fullmatch, lines)) - released - framework
+
+
+def leaks(folder: Path, secrets: set[str]) -> list[tuple[str, str]]:
+    found = []
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        for secret in secrets:
+            spelled = {secret.encode(), json.dumps(secret)[1:-1].encode()}
+            found += [(str(file.relative_to(folder)), secret) for each in spelled if each in content]
+    return found
+
+
+@pytest.fixture
+def version(whole_course, tmp_path):
+    released = student_notebook(read_notebook(whole_course.notebook))
+    return write_student_version(whole_course, released, tmp_path / "out" / "student")
+
+
+def test_the_folder_is_complete(version):
+    files = {
+        path.relative_to(version.folder).as_posix() for path in version.folder.rglob("*") if path.is_file()
+    }
+    assert files == {
+        ".gitignore",
+        "LICENSE",
+        "README.md",
+        "kernels_dev.ipynb",
+        "kernels_dev.py",
+        "module.yaml",
+        "pyproject.toml",
+        "tests/core/test_tensor.py",
+        "tests/test_kernels.py",
+        "tinytorch/__init__.py",
+        "tinytorch/core/kernels.py",
+        "tinytorch/grading/kernels.py",
+    }
+
+
+def test_the_zip_holds_the_folder_and_nothing_else(version, tmp_path):
+    with zipfile.ZipFile(version.archive) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    unpacked = tmp_path / "unpacked" / "student"
+    for path in (path for path in version.folder.rglob("*") if path.is_file()):
+        assert (unpacked / path.relative_to(version.folder)).read_bytes() == path.read_bytes()
+    assert len(list(unpacked.rglob("*"))) == len(list(version.folder.rglob("*")))
+
+
+def test_the_same_master_makes_the_same_zip(version, whole_course):
+    before = version.archive.read_bytes()
+    released = student_notebook(read_notebook(whole_course.notebook))
+    write_student_version(whole_course, released, version.folder, force=True)
+    assert version.archive.read_bytes() == before
+
+
+def test_no_solution_and_no_hidden_test_is_in_it(version, whole_course, tmp_path):
+    known = secrets(whole_course)
+    assert {'secret = "never shown"', "assert kernels.double(np.array([])).size == 0"} <= known
+    with zipfile.ZipFile(version.archive) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    for folder in (version.folder, tmp_path / "unpacked"):
+        assert leaks(folder, known | {"return 2 * x", "return x + 1", "BEGIN SOLUTION", "BEGIN HIDDEN"}) == []
+
+
+def test_outputs_that_showed_a_solution_are_gone(whole_course):
+    master = read_notebook(whole_course.notebook)
+    for cell in master.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="return 2 * x")]
+    assert "return 2 * x" not in nbformat.writes(student_notebook(master))
+
+
+def test_a_notebook_that_still_holds_a_solution_is_refused(whole_course, tmp_path):
+    with pytest.raises(UserError, match="BEGIN SOLUTION"):
+        write_student_version(whole_course, read_notebook(whole_course.notebook), tmp_path / "student")
+    assert not (tmp_path / "student").exists()
+
+
+def test_what_a_person_has_there_is_kept(version, whole_course):
+    (version.folder / "mine.txt").write_text("mine")
+    released = student_notebook(read_notebook(whole_course.notebook))
+    with pytest.raises(UserError, match="exists already"):
+        write_student_version(whole_course, released, version.folder)
+    assert (version.folder / "mine.txt").read_text() == "mine"
+
+
+def test_the_released_cells_are_known_as_not_attempted(version):
+    student = load_module(version.folder)
+    assert set(student.released) == {"double", "shift"}
+    assert student.hidden is None
+
+
+def test_the_solution_version_is_executed(whole_course, tmp_path):
+    notebook, page = write_solution(whole_course, tmp_path / "solution")
+    cells = nbformat.read(notebook, as_version=4).cells
+    assert any("return 2 * x" in cell.source for cell in cells)
+    assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
+    assert "never shown" not in notebook.read_text() + page.read_text()
+    with pytest.raises(UserError, match="exists already"):
+        write_solution(whole_course, tmp_path / "solution")
+
+
+def test_a_solution_that_does_not_run_is_named(whole_course, tmp_path):
+    text = whole_course.notebook.read_text().replace("return 2 * x", "return 3 * x")
+    whole_course.notebook.write_text(text)
+    with pytest.raises(UserError, match="double: expected"):
+        write_solution(whole_course, tmp_path / "solution")
+    assert not (tmp_path / "solution").exists()
+
+
+@pytest.mark.slow
+def test_the_real_module(tmp_path):
+    """What students of this module get: no leak, eleven kernels to do, and with the solutions all well."""
+    module = load_module(ROOT)
+    released = student_notebook(read_notebook(module.notebook))
+    version = write_student_version(module, released, tmp_path / "student")
+    with zipfile.ZipFile(version.archive) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    for folder in (version.folder, tmp_path / "unpacked"):
+        assert leaks(folder, secrets(module)) == []
+    assert not list(version.folder.rglob("*.pyc"))
+    answer = run(version.folder, "from tinytorch.tito import main; main()", "test", "--json")
+    assert answer.returncode == 1, answer.stderr
+    assert [cell["attempted"] for cell in json.loads(answer.stdout)["cells"]] == [False] * 11
+    fill_in(version.folder, module)
+    answer = run(version.folder, "from tinytorch.tito import main; main()", "test", "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    answer = run(version.folder, "import pytest, sys; sys.exit(pytest.main())", "-q", "tests/test_kernels.py")
+    assert answer.returncode == 0, answer.stdout
+
+
+def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run it with the folder's own package, not with the one that is installed here."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def fill_in(folder: Path, module: Module) -> None:
+    """Copy the solutions into a student's notebook."""
+    path = folder / module.notebook.name
+    notebook, solved = nbformat.read(path, as_version=4), graded_cells(read_notebook(module.notebook))
+    sources = {cell.grade_id: cell.source for cell in solved}
+    for cell in notebook.cells:
+        for marker in SOLUTION:
+            cell.source = sources.get(grade_id_of(cell), cell.source).replace(marker, "# solved")
+    nbformat.write(notebook, path)

@@ -1,0 +1,139 @@
+"""What tito knows of a module: its identity, files, points and limits, read from `module.yaml`."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import tinytorch
+from tinytorch.course.errors import UserError
+
+MODULE_FILE = "module.yaml"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use. Wall and CPU time in seconds, sizes in the unit of their name."""
+
+    call_wall_s: float = 30
+    cell_wall_s: float = 60
+    submission_wall_s: float = 600
+    submission_cpu_s: float = 900
+    memory_mb: int = 4096
+    processes: int = 256
+    file_mb: int = 64
+    output_kb: int = 256
+    notebook_mb: int = 20
+    tmp_mb: int = 512
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of the course, in the folder `root`. Paths are absolute."""
+
+    name: str
+    number: int
+    title: str
+    root: Path
+    notebook: Path
+    script: Path
+    export_target: Path
+    points: dict[str, float]
+    prerequisites: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    hidden: Path | None = None
+    released: dict[str, str] | None = None
+
+    @property
+    def public_names(self) -> tuple[str, ...]:
+        """The graded functions, which are what the next modules import."""
+        return tuple(self.points)
+
+    @property
+    def label(self) -> str:
+        """Number and name, as in `11_kernels`."""
+        return f"{self.number:02d}_{self.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every way to name this module on the command line."""
+        return (self.name, self.label, str(self.number))
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The course folder: the nearest one with a module.yaml from `start` upwards, else the package's own."""
+    here = (start or Path.cwd()).resolve()
+    package_root = Path(tinytorch.__file__).resolve().parent.parent
+    for folder in (here, *here.parents, package_root):
+        if (folder / MODULE_FILE).is_file():
+            return folder
+    raise UserError(
+        f"No {MODULE_FILE} in {here} or in any folder above it.",
+        "Change into the course folder (the one with kernels_dev.py) and try again.",
+    )
+
+
+def load_module(name_or_path: str | Path = "kernels", start: Path | None = None) -> Module:
+    """The module called `name_or_path` (`kernels`, `11_kernels` and `11` are one), or the one in that folder.
+
+    A name is looked up in the course folder around `start`, by default the current directory.
+    """
+    path = Path(name_or_path)
+    if path.name == MODULE_FILE or path.is_absolute():
+        return _read_module(path.parent if path.name == MODULE_FILE else path)
+    module = _read_module(find_root(start))
+    if str(name_or_path) not in module.names:
+        parts = ", ".join(module.prerequisites)
+        raise UserError(
+            f"There is no module called {str(name_or_path)!r} in {module.root}.",
+            f"Here are {module.name} (also {module.label} or {module.number})"
+            + (f" and the earlier parts {parts}." if parts else "."),
+        )
+    return module
+
+
+def _read_module(root: Path) -> Module:
+    root = root.resolve()
+    path = root / MODULE_FILE
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _module_from(fields, root)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Restore it from your copy.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}," if mark else str(path)
+        raise UserError(f"{where} is not valid YAML.", "Mend it, or restore the file.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} lacks a field or has a wrong one: {error}", "Restore the file.") from error
+
+
+def _module_from(fields: dict[str, Any], root: Path) -> Module:
+    limits = fields.get("limits", {})
+    unknown = set(limits) - {limit.name for limit in dataclasses.fields(Limits)}
+    if unknown:
+        raise ValueError(f"unknown limits {', '.join(sorted(unknown))}")
+    hidden = root / "tests" / "hidden"
+    return Module(
+        name=fields["name"],
+        number=int(fields["number"]),
+        title=fields["title"],
+        root=root,
+        notebook=_inside(root, fields["notebook"]),
+        script=_inside(root, fields["script"]),
+        export_target=_inside(root, fields["export"]),
+        points={name: float(points) for name, points in fields["points"].items()},
+        prerequisites=tuple(fields.get("prerequisites", ())),
+        limits=Limits(**limits),
+        hidden=hidden if hidden.is_dir() else None,
+        released=fields.get("released"),
+    )
+
+
+def _inside(root: Path, relative: str) -> Path:
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"{relative} lies outside the course folder")
+    return path

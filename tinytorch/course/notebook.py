@@ -1,0 +1,119 @@
+"""Reading a notebook, or the script that pairs with it, as plain data: nothing in it is run or trusted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4.nbjson import JSONReader
+
+from tinytorch.course.errors import UserError
+from tinytorch.course.module import Limits
+
+SCRIPT_FORMAT = "py:percent"
+CELL_TYPES = ("code", "markdown", "raw")
+
+
+def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNode:
+    """The notebook in a `.ipynb` file (nbformat 4) or a `.py` file in Jupytext's percent format.
+
+    Raises UserError, naming the file, where it is missing, larger than `limits.notebook_mb`, not UTF-8,
+    left in the middle of a merge, or no such notebook.
+    """
+    path = Path(path)
+    text = _read_text(path, limits or Limits())
+    notebook = _parse_script(text, path) if path.suffix == ".py" else _parse_json(text, path)
+    for number, cell in enumerate(notebook.cells, start=1):
+        try:
+            cell.source.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise _unreadable(path, f"cell {number} holds characters that are no text") from error
+    return notebook
+
+
+def _read_text(path: Path, limits: Limits) -> str:
+    if not path.exists():
+        raise UserError(f"{path} does not exist.", "Restore it, or check the name.")
+    if not path.is_file():
+        raise UserError(f"{path} is not a file.", "Put the notebook itself there.")
+    try:
+        size = path.stat().st_size
+        if size > limits.notebook_mb * 2**20:
+            raise UserError(
+                f"{path} is {size / 2**20:.1f} MB, more than the {limits.notebook_mb} MB that are read.",
+                "Clear its outputs (Jupyter: Edit, Clear Outputs of All Cells) and save it again.",
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text ({error}).", "Save it again with the encoding UTF-8."
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    _refuse_merge_conflict(text, path)
+    return text
+
+
+def _refuse_merge_conflict(text: str, path: Path) -> None:
+    opened = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("<<<<<<< "):
+            opened = number
+        elif line.startswith(">>>>>>> ") and opened:
+            raise UserError(
+                f"{path}, line {opened}: a merge left its conflict markers.",
+                "Choose one version of the lines between <<<<<<< and >>>>>>>, and delete the markers.",
+            )
+
+
+def _parse_script(text: str, path: Path) -> NotebookNode:
+    import jupytext
+
+    try:
+        return jupytext.reads(text, fmt=SCRIPT_FORMAT)
+    except Exception as error:  # jupytext promises no exception type for text that it cannot read
+        raise _unreadable(path, f"it is no percent-format script ({error})") from error
+
+
+def _parse_json(text: str, path: Path) -> NotebookNode:
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise _unreadable(path, f"it is not valid JSON ({error})") from error
+    problem = _shape_problem(document)
+    if problem:
+        raise _unreadable(path, problem)
+    return JSONReader().to_notebook(document)
+
+
+def _shape_problem(document: Any) -> str | None:
+    """Why this JSON value is not a notebook of nbformat 4, or None."""
+    if not isinstance(document, dict):
+        return "its JSON is no notebook"
+    if document.get("nbformat") != 4:
+        return f"it has notebook format {document.get('nbformat')!r}, not 4"
+    cells = document.get("cells")
+    if not isinstance(cells, list) or not isinstance(document.get("metadata"), dict):
+        return "it has no list of cells, or no metadata"
+    for number, cell in enumerate(cells, start=1):
+        if not isinstance(cell, dict) or cell.get("cell_type") not in CELL_TYPES:
+            return f"cell {number} is no code, markdown or raw cell"
+        if not isinstance(cell.setdefault("metadata", {}), dict):
+            return f"the metadata of cell {number} is no table"
+        if not _is_text(cell.get("source")):
+            return f"the source of cell {number} is no text"
+        if cell["cell_type"] == "code" and not isinstance(cell.setdefault("outputs", []), list):
+            return f"the outputs of cell {number} are no list"
+    return None
+
+
+def _is_text(source: Any) -> bool:
+    return isinstance(source, str) or (
+        isinstance(source, list) and all(isinstance(line, str) for line in source)
+    )
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read as a notebook: {reason}.", "Save it again from Jupyter, or restore it."
+    )

@@ -1,0 +1,228 @@
+"""Keeping the notebook and its script one module: the side that changed is carried over to the other.
+
+Where both changed since they last agreed, or nothing is known of when they did, nothing is written
+and the person decides. What "changed" means is read from the cells, never from file times. When they last
+agreed is remembered in `.tito`; in a clone in which `tito` never ran, it is the last commit.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jupytext
+from jupytext.combine import combine_inputs_with_outputs
+from nbformat import NotebookNode
+
+from tinytorch.course.cells import SOLUTION, grade_id_of, grading_metadata
+from tinytorch.course.errors import UserError
+from tinytorch.course.files import STATE_FOLDER, replace_file, write_atomically
+from tinytorch.course.module import Module
+from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
+
+Side = Literal["notebook", "script"]
+SIDES: tuple[Side, Side] = ("notebook", "script")
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a sync wrote (None: the pair agreed already), and the copy of what that replaced."""
+
+    written: Path | None = None
+    backup: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Both sides as read; None for a file that is missing, or unreadable and about to be replaced."""
+
+    notebook: NotebookNode | None
+    script: NotebookNode | None
+
+    def fingerprints(self) -> dict[str, str | None]:
+        return {side: fingerprint(getattr(self, side)) for side in SIDES}
+
+
+def sync(module: Module, keep: Side | None = None) -> SyncResult:
+    """Carry the side of the pair that changed over to the other one; with `keep`, that side in any case.
+
+    Raises UserError, and leaves both files alone, where that would drop somebody's work.
+    """
+    pair = _read_pair(module, keep)
+    _refuse_to_mix(pair, module)
+    found = pair.fingerprints()
+    if found["notebook"] == found["script"]:
+        _remember(module, found)
+        return SyncResult()
+    source = keep or _changed_side(module, found)
+    if source is None:
+        return SyncResult()
+    result = _carry_over(module, pair, source)
+    _remember(module, _read_pair(module, None).fingerprints())
+    return result
+
+
+def in_step(module: Module) -> bool:
+    """Whether the two files of the pair, which must exist, hold the same cells. Writes nothing."""
+    found = _read_pair(module, None).fingerprints()
+    return found["notebook"] == found["script"] or found == _remembered(module)
+
+
+def fingerprint(notebook: NotebookNode | None) -> str | None:
+    """A digest of the cells as the script shows them: outputs and Jupyter's own metadata leave no trace."""
+    if notebook is None:
+        return None
+    own_filter = notebook.metadata.get("jupytext", {}).get("cell_metadata_filter")
+    options = {"notebook_metadata_filter": "-all"} | (
+        {"cell_metadata_filter": own_filter} if own_filter else {}
+    )
+    bare = NotebookNode({**notebook, "metadata": NotebookNode(jupytext=NotebookNode(options))})
+    return hashlib.sha256(jupytext.writes(bare, fmt=SCRIPT_FORMAT).encode("utf-8")).hexdigest()
+
+
+def is_released(notebook: NotebookNode) -> bool:
+    """Whether nbgrader made this for students: only then do its cells carry checksums."""
+    return any("checksum" in grading_metadata(cell) for cell in notebook.cells)
+
+
+def holds_solutions(notebook: NotebookNode) -> bool:
+    """Whether a cell marks a solution region, as only the master does."""
+    return any(SOLUTION[0] in cell.source for cell in notebook.cells)
+
+
+def assign_ids(notebook: NotebookNode) -> None:
+    """Give each cell an id that no conversion changes: its grade_id, or its place after the last of those."""
+    anchor, distance = "top", 0
+    for cell in notebook.cells:
+        grade_id = grade_id_of(cell)
+        if grade_id:
+            anchor, distance = re.sub(r"[^A-Za-z0-9_-]", "-", grade_id)[:56], 0
+            cell["id"] = anchor
+        else:
+            distance += 1
+            cell["id"] = f"{anchor}-{distance}"
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)  # the first with cell ids
+
+
+def _read_pair(module: Module, keep: Side | None) -> _Pair:
+    if not (module.notebook.exists() or module.script.exists()):
+        raise UserError(
+            f"Neither {module.notebook} nor {module.script.name} exists.",
+            "Restore one of them: the other is made from it.",
+        )
+    return _Pair(*(_read_side(module, side, keep) for side in SIDES))
+
+
+def _read_side(module: Module, side: Side, keep: Side | None) -> NotebookNode | None:
+    path: Path = getattr(module, side)
+    if not path.exists() and keep != side:
+        return None
+    try:
+        return read_notebook(path, module.limits)
+    except UserError as error:
+        other = SIDES[1 - SIDES.index(side)]
+        if keep == other:
+            return None  # it is about to be replaced, and a copy kept
+        other_path: Path = getattr(module, other)
+        way_out = f" Or run `tito sync --keep {other}` to make it anew from {other_path.name}."
+        raise UserError(error.problem, error.remedy + way_out) from error
+
+
+def _refuse_to_mix(pair: _Pair, module: Module) -> None:
+    if pair.notebook is None or pair.script is None:
+        return
+    for student, master in ((pair.notebook, pair.script), (pair.script, pair.notebook)):
+        if is_released(student) and not is_released(master) and holds_solutions(master):
+            raise UserError(
+                f"Of {module.notebook.name} and {module.script.name} one was released to students "
+                "and the other holds solutions: they are not paired.",
+                f"Move the student's file out of {module.root}.",
+            )
+
+
+def _changed_side(module: Module, found: dict[str, str | None]) -> Side | None:
+    """The side to carry over; None where both are as they were when they last agreed."""
+    for side, other in (SIDES, SIDES[::-1]):
+        if found[other] is None:
+            return side
+    agreed = _remembered(module) or _committed(module)
+    changed = [side for side in SIDES if found[side] != agreed.get(side)]
+    if len(changed) == 2:
+        raise _conflict(module, known=bool(agreed))
+    return changed[0] if changed else None
+
+
+def _conflict(module: Module, *, known: bool) -> UserError:
+    names = f"{module.notebook.name} and {module.script.name}"
+    problem = (
+        f"{names} both changed since they last agreed."
+        if known
+        else f"{names} differ, and nothing is known of which one is newer."
+    )
+    return UserError(
+        f"{problem} Nothing was overwritten.",
+        "Which one do you want to keep? `tito sync --keep notebook` or `tito sync --keep script`; "
+        f"a copy of the other goes to {STATE_FOLDER}/backup.",
+        exit_code=1,
+    )
+
+
+def _carry_over(module: Module, pair: _Pair, source: Side) -> SyncResult:
+    if source == "notebook":
+        path, text = module.script, _script_text(pair.notebook)
+    else:
+        path, text = module.notebook, _notebook_text(pair.script, pair.notebook)
+    return SyncResult(written=path, backup=replace_file(path, text, module.root))
+
+
+def _script_text(notebook: NotebookNode) -> str:
+    return jupytext.writes(notebook, fmt=SCRIPT_FORMAT)
+
+
+def _notebook_text(script: NotebookNode, former: NotebookNode | None) -> str:
+    """The script as a notebook, with the outputs that the former notebook had for the same cells."""
+    notebook = script if former is None else combine_inputs_with_outputs(script, former, fmt=SCRIPT_FORMAT)
+    assign_ids(notebook)
+    return jupytext.writes(notebook, fmt="ipynb")
+
+
+def _state_file(module: Module) -> Path:
+    return module.root / STATE_FOLDER / f"{module.name}.json"
+
+
+def _remembered(module: Module) -> dict[str, str]:
+    try:
+        state = json.loads(_state_file(module).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _committed(module: Module) -> dict[str, str | None]:
+    """The fingerprints of the pair as git's last commit has it, where both sides agree there.
+
+    So a fresh clone knows which side its owner edited before `tito` ever ran in it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        sides = []
+        for path in (module.notebook, module.script):
+            show = ["git", "show", f"HEAD:./{path.name}"]
+            try:
+                committed = subprocess.run(show, cwd=path.parent, capture_output=True, check=True).stdout
+                copy = Path(folder) / path.name
+                copy.write_bytes(committed)
+                sides.append(read_notebook(copy, module.limits))
+            except (OSError, subprocess.CalledProcessError, UserError):
+                return {}
+        found = _Pair(*sides).fingerprints()
+    return found if found["notebook"] == found["script"] else {}
+
+
+def _remember(module: Module, found: dict[str, str | None]) -> None:
+    if _remembered(module) != found:
+        _state_file(module).parent.mkdir(exist_ok=True)
+        write_atomically(_state_file(module), json.dumps(found, indent=1) + "\n")
