@@ -1,0 +1,20 @@
+"""Limits small enough to be reached in a test."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tinytorch.course.module import Limits
+
+LIMITS = Limits(
+    call_wall_s=4,
+    cell_wall_s=4,
+    submission_wall_s=40,
+    submission_cpu_s=20,
+    memory_mb=400,
+    processes=64,
+    file_mb=8,
+    output_kb=16,
+    tmp_mb=32,
+)
+HASTY = replace(LIMITS, call_wall_s=1, cell_wall_s=1)
+REPOSITORY = Path(__file__).parents[2]

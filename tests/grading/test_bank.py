@@ -1,0 +1,50 @@
+"""The bank: wrong submissions lose points where they are wrong and nowhere else, right ones lose none."""
+
+from collections.abc import Iterator
+
+import pytest
+from bank.alternatives import ALTERNATIVES
+from bank.mistakes import MISTAKES, Mistake, rounds
+from bank.submissions import Bank, kernel_names, student, students_submission
+
+pytestmark = pytest.mark.slow
+ROUNDS = rounds()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """Every wrong and every right submission, on its way through the grader."""
+    bank = Bank(tmp_path_factory.mktemp("bank"))
+    with bank.pool:
+        for number, kernels in enumerate(ALTERNATIVES):
+            bank.submit(f"right {number}", students_submission(kernels))
+        for number, mistakes in enumerate(ROUNDS):
+            broken = {mistake.kernel: mistake.made_in(student(mistake.kernel)) for mistake in mistakes}
+            bank.submit(f"wrong {number}", students_submission(broken))
+        yield bank
+
+
+@pytest.mark.parametrize(
+    ("number", "kernel"),
+    [(number, kernel) for number, kernels in enumerate(ALTERNATIVES) for kernel in kernel_names()],
+)
+def test_right_submissions_lose_nothing(bank: Bank, number: int, kernel: str):
+    verdict = bank.verdict(f"right {number}")
+    assert verdict.problems(kernel) == []
+    assert verdict.cell(kernel).earned == verdict.cell(kernel).possible
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=str)
+def test_mistakes_are_caught_and_named(bank: Bank, mistake: Mistake):
+    number = next(number for number, mistakes in enumerate(ROUNDS) if mistake in mistakes)
+    verdict = bank.verdict(f"wrong {number}")
+    assert verdict.cell(mistake.kernel).earned < verdict.cell(mistake.kernel).possible
+    assert mistake.caught_by in verdict.failed(mistake.kernel)
+
+
+@pytest.mark.parametrize("number", range(len(ROUNDS)))
+def test_mistakes_cost_nothing_elsewhere(bank: Bank, number: int):
+    verdict = bank.verdict(f"wrong {number}")
+    for kernel in set(kernel_names()) - {mistake.kernel for mistake in ROUNDS[number]}:
+        assert verdict.problems(kernel) == []
+        assert verdict.cell(kernel).earned == verdict.cell(kernel).possible

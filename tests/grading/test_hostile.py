@@ -1,0 +1,174 @@
+"""Hostile submissions gain nothing, see nothing, harm nothing, and delay nobody by more than their limits."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from bank import shortcuts
+from bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from bank.malformed import CHANGED, REFUSED
+from bank.submissions import ROOT, Bank, student, submission
+
+from tinytorch.course.module import load_module
+
+pytestmark = pytest.mark.slow
+
+LIMITS = {
+    "call_wall_s": 1,
+    "cell_wall_s": 3,
+    "submission_wall_s": 6,
+    "submission_cpu_s": 12,
+    "memory_mb": 1024,
+    "processes": 64,
+    "file_mb": 32,
+    "output_kb": 64,
+    "notebook_mb": 20,
+    "tmp_mb": 64,
+}
+START_AND_STOP_S = 60  # of the sandboxes on a busy machine, beside the submission's own limits
+
+
+@dataclass
+class World:
+    """What surrounds the submissions: secrets wherever secrets lie, and things that can be harmed."""
+
+    folder: Path
+    canary: str
+    mark: str
+    listener: socket.socket
+    bystander: subprocess.Popen
+
+    def prepare(self, code: str) -> str:
+        """Tell an attack where to strike."""
+        places = {
+            "@PORT@": self.listener.getsockname()[1],
+            "@SOCKET@": self.folder / "socket",
+            "@FOLDER@": self.folder,
+            "@PID@": self.bystander.pid,
+            "@MARK@": self.mark,
+            "@NAMESPACE@": os.readlink("/proc/self/ns/pid"),
+        }
+        for place, value in places.items():
+            code = code.replace(place, str(value))
+        return code
+
+    def contents(self) -> dict[str, bytes]:
+        return {str(file): file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder, canary = tmp_path_factory.mktemp("course"), f"CANARY-{secrets.token_hex(16)}"
+    for name in ("module.yaml", "kernels_dev.py"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "tests" / "hidden", folder / "tests" / "hidden")
+    for file in (folder / "tests" / "hidden").glob("*.py"):
+        file.write_text(file.read_text() + f"\n# {canary}\n")
+    other = folder / "submitted" / "other" / "kernels"
+    other.mkdir(parents=True)
+    for path in (folder / "gradebook.db", folder / "planted", other / "kernels_dev.ipynb"):
+        path.write_text(canary)
+    sleeper = [sys.executable, "-c", f"import time; time.sleep(3600) # {canary}"]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        subprocess.Popen(sleeper) as bystander,
+    ):
+        listener.setblocking(False)
+        patch.setenv("CANARY", canary)
+        yield World(folder, canary, secrets.token_hex(16), listener, bystander)
+        bystander.kill()
+
+
+@pytest.fixture(scope="module")
+def bank(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """Every hostile submission, on its way through a grader with tight limits."""
+    bank = Bank(tmp_path_factory.mktemp("hostile"), **LIMITS)
+    bank.module = replace(load_module(start=world.folder), limits=bank.module.limits)
+    honest = {HONEST: student(HONEST)}
+    before = world.contents()
+    with bank.pool:
+        for attack in ATTACKS:
+            kernels = honest | {ATTACKED: world.prepare(attack.kernel)}
+            notebook = submission(kernels, student("helpers"), world.prepare(attack.added))
+            bank.submit(attack.name, notebook)
+        for name, (change, _) in CHANGED.items():
+            notebook = submission(honest, student("helpers"))
+            change(notebook)
+            bank.submit(name, notebook)
+        good = nbformat.writes(submission(honest, student("helpers"))).encode()
+        for name, spoil in REFUSED.items():
+            bank.submit(name, spoil(good))
+        yield bank
+    assert world.contents() == before
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_attacks_gain_nothing(bank: Bank, world: World, attack: Attack):
+    verdict = bank.verdict(attack.name)
+    assert verdict.report is not None, verdict.refusal
+    assert verdict.cell(ATTACKED).earned == 0
+    assert verdict.report.earned <= verdict.cell(HONEST).possible
+    if not attack.harms_itself:
+        assert verdict.problems(HONEST) == []
+    assert world.canary not in verdict.said()
+    assert verdict.seconds < LIMITS["submission_wall_s"] + START_AND_STOP_S
+
+
+def test_nothing_is_left_behind(bank: Bank, world: World):
+    for attack in ATTACKS:
+        bank.verdict(attack.name)
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if world.mark in command]
+    assert world.bystander.poll() is None
+    with pytest.raises(BlockingIOError):
+        world.listener.accept()
+    assert not Path("/harmed").exists() and not Path("/tmp/escaped").exists()
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_changed_notebooks_are_worth_what_is_left(bank: Bank, name: str):
+    verdict = bank.verdict(name)
+    assert verdict.report is not None, verdict.refusal
+    assert verdict.report.possible == 100
+    assert verdict.report.earned == CHANGED[name][1], verdict.problems(HONEST)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_files_that_are_no_notebook_are_refused(bank: Bank, name: str):
+    verdict = bank.verdict(name)
+    assert verdict.report is None
+    assert verdict.refusal and "Traceback" not in verdict.refusal
+
+
+@pytest.fixture(scope="module")
+def shortcut_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    bank = Bank(tmp_path_factory.mktemp("shortcuts"))
+    with bank.pool:
+        for number, kernels in enumerate(shortcuts.rounds()):
+            sources = {kernel: shortcuts.source(kernel, name) for kernel, name in kernels.items()}
+            bank.submit(str(number), submission(sources, student("helpers")))
+        yield bank
+
+
+@pytest.mark.parametrize(
+    ("number", "kernel", "name"),
+    [
+        (number, kernel, name)
+        for number, kernels in enumerate(shortcuts.rounds())
+        for kernel, name in kernels.items()
+    ],
+)
+def test_library_products_are_refused(shortcut_bank: Bank, number: int, kernel: str, name: str):
+    cell = shortcut_bank.verdict(str(number)).cell(kernel)
+    assert cell.earned == 0
+    assert cell.error.type == "Shortcut" and cell.error.line

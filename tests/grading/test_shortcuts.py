@@ -1,0 +1,109 @@
+"""Where the loops are the exercise, the library's product is refused, with its line."""
+
+import pytest
+
+from tinytorch.grading import shortcuts
+
+HEAD = "import numpy as np\nfrom tinytorch.core.tensor import Tensor\n"
+
+
+def find(*sources: str) -> list[tuple[str, str, int]]:
+    cells = [(f"cell {number}", source) for number, source in enumerate(sources, start=1)]
+    return [(found.function, found.label, found.line) for found in shortcuts.find(cells)]
+
+
+def body(expression: str, function: str = "matmul_baseline", head: str = HEAD) -> str:
+    return f"{head}def {function}(A, B):\n    return {expression}"
+
+
+@pytest.mark.parametrize("function", shortcuts.LOOPS)
+def test_the_operator_is_refused_in_every_kernel_of_loops(function):
+    assert find(body("A @ B", function)) == [(function, "cell 1", 4)]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "np.dot(A, B)",
+        "A.dot(B)",
+        "np.matmul(A, B)",
+        "np.einsum('ij,jk', A, B)",
+        "np.inner(A, B.T)",
+        "A.__matmul__(B)",
+        "np.tensordot(A, B, 1)",
+        "[np.vdot(a, b) for a in A for b in B.T]",
+        "np.linalg.multi_dot([A, B])",
+        "np.linalg.solve(A, B)",
+        "getattr(np, 'dot')(A, B)",
+        "getattr(np, 'd' + 'ot')(A, B)",
+        "np.__dict__['dot'](A, B)",
+        "eval('A @ B')",
+        "globals()['f'](A, B)",
+        "__import__('numpy').dot(A, B)",
+        "np.matrix(A) * np.matrix(B)",
+        "(lambda a, b: a @ b)(A, B)",
+        "cache_friendly_matmul(A, B)",
+        "vars(np)['dot'](A, B)",
+        "np.convolve(A[0], B[0])",
+    ],
+)
+def test_expressions_that_are_refused(expression):
+    assert find(body(expression)) == [("matmul_baseline", "cell 1", 4)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from numpy import dot as d\ndef matmul_baseline(A, B): return d(A, B)",
+        "from numpy import *\ndef matmul_baseline(A, B): return dot(A, B)",
+        "import numpy as np\nd = np.dot\ndef matmul_baseline(A, B): return d(A, B)",
+        "import numpy as np\nd = {}\nd['f'] = np.dot\ndef matmul_baseline(A, B): return d['f'](A, B)",
+        "import numpy as np\nmatmul_baseline = np.matmul",
+        "import numpy as np\nnp.add = np.matmul\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "def matmul_baseline(A, B):\n    from tinytorch.core.layers import matmul\n    return matmul(A, B)",
+        "from tinytorch.core import layers\ndef matmul_baseline(A, B): return layers.matmul(A, B)",
+        "from scipy.linalg.blas import sgemm\ndef matmul_baseline(A, B): return sgemm(1, A, B)",
+        "import torch\ndef matmul_baseline(A, B): return torch.mm(A, B)",
+        "class C:\n    def __mul__(self, o): return self.a @ o\ndef matmul_baseline(A, B): return C() * B",
+        "def deep(A): return A @ A\ndef to(A): return deep(A)\ndef matmul_baseline(A, B): return to(A)",
+        "def matmul_baseline(A, B, f=lambda a, b: a @ b): return f(A, B)",
+        "from tinytorch.hardware import multiply_tile\ndef matmul_baseline(A, B): return multiply_tile(A, B)",
+    ],
+)
+def test_detours_that_are_refused(source):
+    assert [found[0] for found in find(source)][:1] == ["matmul_baseline"]
+
+
+def test_a_helper_in_another_cell_is_followed_and_its_line_named():
+    assert find("def helper(a, b):\n    # a comment\n    return a @ b", body("helper(A, B)")) == [
+        ("matmul_baseline", "cell 1", 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        body("sum(a * b for a in A for b in B)") + "\nassert matmul_baseline(1, 2) == A @ B",
+        HEAD + "def compare(A, B): return A @ B\ndef matmul_baseline(A, B):\n    return [0 for _ in A]",
+        HEAD + "def dot(a, b):\n    return sum(x * y for x, y in zip(a, b))\n" + body("dot(A, B)", head=""),
+        HEAD
+        + "class Loops:\n    def dot(self): return 1\n    def run(self): return self.dot()\n"
+        + body("Loops().run()", head=""),
+        HEAD + body("np.linalg.norm(A) + np.outer(A, B)", head=""),
+        HEAD + "def cache_friendly_matmul(A, B):\n    from tinytorch.hardware import multiply_tile\n"
+        "    return multiply_tile(A, B)",
+        HEAD + "def matmul_baseline(A, B):\n    matmul = 0\n    for a in A: matmul += a\n    return matmul",
+        'def matmul_baseline(A, B):\n    """Like A @ B, or np.dot."""\n    return [[0] for a in A]',
+    ],
+)
+def test_honest_code_is_not_refused(source):
+    assert find(source) == []
+
+
+def test_the_last_definition_counts():
+    assert find(body("A @ B"), body("[0 for a in A]")) == []
+
+
+@pytest.mark.parametrize("source", ["def f(:", "(" * 10_000, "\0", "x = " + "-" * 100_000 + "1"])
+def test_code_that_does_not_parse_is_passed_over(source):
+    assert find(source, body("A @ B")) == [("matmul_baseline", "cell 2", 4)]

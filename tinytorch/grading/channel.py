@@ -1,0 +1,239 @@
+"""Messages between the grader and a submission, and the shared memory that carries arguments.
+
+A message is a fixed prefix, a JSON object and raw parts. Both ends check sizes before they allocate;
+the grader's end takes every byte it reads for a possible forgery and ignores descriptors sent to it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import socket
+import struct
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+MAGIC = b"TTK1"
+PREFIX = struct.Struct("<4sI")
+MAX_HEADER = 8 * 2**20
+MAX_PARTS = 512 * 2**20
+ALIGNMENT = 64
+
+
+class Forged(Exception):
+    """What came is no message of ours."""
+
+
+class Silent(Exception):
+    """The other end closed the channel, or died."""
+
+
+class Late(Exception):
+    """The message did not arrive, whole, before the deadline."""
+
+
+def send(
+    channel: socket.socket, header: dict, parts: list = (), fds: list[int] = (), deadline: float | None = None
+):
+    """Send one message; descriptors travel with its first bytes."""
+    text = json.dumps({**header, "parts": [len(part) for part in parts]}).encode()
+    if len(text) > MAX_HEADER or sum(map(len, parts)) > MAX_PARTS:
+        raise Forged(f"a value of more than {MAX_PARTS >> 20} MB, or of too many items, cannot cross")
+    first = PREFIX.pack(MAGIC, len(text)) + text
+    try:
+        _wait(channel, deadline)
+        sent = socket.send_fds(channel, [first], list(fds)) if fds else 0
+        for piece in (memoryview(first)[sent:], *parts):
+            _wait(channel, deadline)
+            channel.sendall(piece)
+    except TimeoutError as error:
+        raise Late from error
+    except OSError as error:
+        raise Silent from error
+
+
+def receive(
+    channel: socket.socket, deadline: float | None = None, fds: list[int] | None = None
+) -> tuple[dict, list]:
+    """The next message's header and parts. `fds`, where given, collects the descriptors that came with it."""
+    try:
+        if fds is not None:
+            prefix, received, _, _ = socket.recv_fds(channel, PREFIX.size, 4)
+            fds += received
+            prefix += _read(channel, PREFIX.size - len(prefix), deadline)
+        else:
+            prefix = _read(channel, PREFIX.size, deadline)
+        magic, length = PREFIX.unpack(prefix)
+        if magic != MAGIC or length > MAX_HEADER:
+            raise Forged("it does not begin like a message")
+        header = json.loads(_read(channel, length, deadline))
+        sizes = header.get("parts") if type(header) is dict else None
+        if (
+            type(sizes) is not list
+            or any(type(n) is not int or n < 0 for n in sizes)
+            or sum(sizes) > MAX_PARTS
+        ):
+            raise Forged("its header is malformed or too large")
+        return header, [_read(channel, size, deadline) for size in sizes]
+    except (ValueError, RecursionError) as error:
+        raise Forged("its header is not JSON") from error
+    except TimeoutError as error:
+        raise Late from error
+    except OSError as error:
+        raise Silent from error
+
+
+def pending(channel: socket.socket) -> bool:
+    """Whether bytes wait that nobody asked for, or the other end is gone."""
+    try:
+        channel.setblocking(False)
+        channel.recv(1, socket.MSG_PEEK)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _wait(channel: socket.socket, deadline: float | None) -> None:
+    remaining = None if deadline is None else deadline - time.monotonic()
+    if remaining is not None and remaining <= 0:
+        raise TimeoutError
+    channel.settimeout(remaining)
+
+
+def _read(channel: socket.socket, size: int, deadline: float | None) -> bytearray:
+    """Exactly `size` bytes; memory grows with what arrives, not with what was announced."""
+    data = bytearray()
+    while len(data) < size:
+        _wait(channel, deadline)
+        chunk = channel.recv(min(size - len(data), 2**20))
+        if not chunk:
+            raise Silent
+        data += chunk
+    return data
+
+
+@dataclass
+class Extent:
+    """A stretch of the caller's memory, and where its copy lies in the shared file."""
+
+    low: int
+    high: int
+    start: int = 0
+    writeable: bool = False
+
+    def memory(self) -> Any:
+        return (ctypes.c_char * (self.high - self.low)).from_address(self.low)
+
+
+class Arguments:
+    """Arrays laid out in a sealed shared file so that their aliasing, strides and alignment survive.
+
+    Views that overlap share one extent, as they share memory here.
+    """
+
+    def __init__(self, arrays: list[np.ndarray]):
+        self.arrays = arrays
+        self.extents: list[Extent] = []
+        bounds = sorted((*byte_bounds(array), array.flags.writeable) for array in arrays if array.size)
+        for low, high, writeable in bounds:
+            if self.extents and low < self.extents[-1].high:
+                self.extents[-1].high = max(self.extents[-1].high, high)
+            else:
+                self.extents.append(Extent(low, high))
+            self.extents[-1].writeable |= writeable
+        size = 0
+        for extent in self.extents:
+            extent.start = size + -(size - extent.low) % ALIGNMENT
+            size = extent.start + extent.high - extent.low
+        self.size = max(size, ALIGNMENT)  # an empty array's memory, too, is somewhere
+        self.fd = shared_file(self.size)
+        for extent in self.extents:
+            _write_all(self.fd, memoryview(extent.memory()).cast("B"), extent.start)
+
+    def describe(self) -> list[list]:
+        """`[dtype, shape, strides, offset, writeable]` of each array."""
+        return [
+            [
+                array.dtype.str,
+                list(array.shape),
+                list(array.strides),
+                self._offset(array),
+                array.flags.writeable,
+            ]
+            for array in self.arrays
+        ]
+
+    def _offset(self, array: np.ndarray) -> int:
+        address = array.__array_interface__["data"][0]
+        holder = next((e for e in self.extents if e.low <= address < e.high), None) if array.size else None
+        return holder.start + address - holder.low if holder else 0
+
+    def read_back(self) -> bool:
+        """Bring what the callee left in its arguments to the caller's; False if read-only memory changed."""
+        intact = True
+        for extent in self.extents:
+            length = extent.high - extent.low
+            now = _read_all(self.fd, length, extent.start)
+            if now != extent.memory().raw:
+                if extent.writeable:
+                    ctypes.memmove(extent.low, bytes(now), length)
+                else:
+                    intact = False
+        return intact
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+def attach(fd: int, descriptions: list[list]) -> list[np.ndarray]:
+    """The arrays of an `Arguments.describe` over its shared file."""
+    memory = mmap.mmap(fd, 0)
+    os.close(fd)
+    return [_over(memory, *description) for description in descriptions]
+
+
+def _over(
+    memory: mmap.mmap, dtype: str, shape: list, strides: list, offset: int, writeable: bool
+) -> np.ndarray:
+    array = np.ndarray(shape, dtype, buffer=memory, offset=offset, strides=strides)
+    array.flags.writeable = writeable
+    return array
+
+
+def shared_file(size: int) -> int:
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryFile() as file:
+            fd = os.dup(file.fileno())
+        os.truncate(fd, size)
+        return fd
+    import fcntl
+
+    fd = os.memfd_create("arguments", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(fd, size)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return fd
+
+
+def _write_all(fd: int, data: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(fd, data[done:], offset + done)
+
+
+def _read_all(fd: int, size: int, offset: int) -> bytearray:
+    data = bytearray()
+    while len(data) < size:
+        chunk = os.pread(fd, size - len(data), offset + len(data))
+        if not chunk:
+            raise Forged("the shared memory was cut")
+        data += chunk
+    return data

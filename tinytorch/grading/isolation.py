@@ -1,0 +1,118 @@
+"""Inside the sandbox: namespaces of its own for each submission, and the limits that the kernel keeps.
+
+Linux only; see namespaces(7), user_namespaces(7), capabilities(7) and setrlimit(2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+CAPABILITY_VERSION_3 = 0x20080522
+USER_IN_SANDBOX = 1000
+
+
+def _libc(function: str, *arguments) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, function)(*arguments):
+        error = ctypes.get_errno()
+        raise OSError(error, f"{function}: {os.strerror(error)}")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies, so that none can be lost sight of."""
+    with contextlib.suppress(OSError, AttributeError):  # not on this system: process groups must do
+        _libc("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    _libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def enter(tmp_mb: int) -> None:
+    """Move into fresh user, PID, mount and IPC namespaces with an empty /tmp, and return as an ordinary
+    process there; the processes above it wait, and end with it."""
+    uid, gid = os.getuid(), os.getgid()
+    _libc("unshare", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{USER_IN_SANDBOX} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{USER_IN_SANDBOX} {gid} 1")
+    _continue_in_child()  # the child is PID 1: when it ends, the kernel ends all that it left behind
+    die_with_parent()
+    size = f"size={tmp_mb}m,mode=0700,uid={USER_IN_SANDBOX}".encode()
+    for place in (b"/tmp", b"/dev/shm"):
+        _libc("mount", b"tmpfs", place, b"tmpfs", MS_NOSUID | MS_NODEV, size)
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")  # no capabilities to be had again
+    hardened = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _libc("mount", b"proc", b"/proc", b"proc", hardened, None)
+    # /proc/sys must not be writable: to the kernel the user here is the grader's own, which may be root.
+    _libc("mount", None, b"/proc", None, MS_REMOUNT | MS_BIND | MS_RDONLY | hardened, None)
+    drop_capabilities()
+    _continue_in_child()  # PID 1 only reaps, so that a submission is an ordinary process
+
+
+def uncover_proc() -> None:
+    """Take off what bubblewrap, as root, mounts over /proc: because of it the kernel refuses a fresh one."""
+    for part in (b"sys", b"irq", b"bus", b"sysrq-trigger"):
+        with contextlib.suppress(OSError):  # not covered
+            _libc("umount2", b"/proc/" + part, MNT_DETACH)
+
+
+def _continue_in_child() -> None:
+    child = os.fork()
+    if child == 0:
+        return
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def drop_capabilities() -> None:
+    _libc("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    _libc("capset", header, (ctypes.c_uint32 * 6)())
+
+
+def limit(memory_mb: int, processes: int, file_mb: int, cpu_s: float) -> None:
+    """The limits that hold per process. Root is exempt from `processes`; the grader counts those."""
+    address_space = memory_mb * 2**20 + _virtual_size()
+    for what, value in (
+        (resource.RLIMIT_AS, address_space),
+        (resource.RLIMIT_FSIZE, file_mb * 2**20),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, int(cpu_s) + 1),
+    ):
+        _set_limit(what, value)
+    if _counts_per_namespace():
+        _set_limit(resource.RLIMIT_NPROC, processes)
+
+
+def _set_limit(what: int, value: int) -> None:
+    _, hard = resource.getrlimit(what)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(ValueError, OSError):  # macOS knows RLIMIT_AS but refuses it
+        resource.setrlimit(what, (value, value))
+
+
+def _virtual_size() -> int:
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return 0
+
+
+def _counts_per_namespace() -> bool:
+    """Since Linux 5.14 RLIMIT_NPROC counts within the user namespace, before that all that the user runs."""
+    release = os.uname().release.split("-")[0].split(".")
+    in_namespace = (
+        Path("/proc/self/uid_map").exists() and "4294967295" not in Path("/proc/self/uid_map").read_text()
+    )
+    return in_namespace and os.uname().sysname == "Linux" and tuple(map(int, release[:2])) >= (5, 14)

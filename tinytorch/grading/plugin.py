@@ -1,0 +1,71 @@
+"""The pytest plug-in: `--kernels FILE` chooses what the hidden tests test, and the fixtures reach it.
+
+Without `--kernels` they test the installed package, through the same protocol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tinytorch.course.errors import UserError
+from tinytorch.course.module import load_module
+from tinytorch.grading import session
+from tinytorch.grading.hidden import GRADER
+from tinytorch.grading.kernels import Kernels, Race
+from tinytorch.grading.submission import where
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tinytorch", "grading kernels")
+    group.addoption("--kernels", metavar="FILE", type=Path, help="notebook or .py whose kernels are tested")
+    protection = "where the code of --kernels runs; none: unprotected, with your own rights"
+    group.addoption("--sandbox", choices=("bubblewrap", "none"), default="bubblewrap", help=protection)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "weight(n): how much a hidden test counts, 1 by default")
+
+
+@pytest.fixture(scope="session")
+def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
+    """The kernels under test, called like functions of a module."""
+    grader = request.config.stash.get(GRADER, None)
+    if grader:
+        yield grader.kernels
+        return
+    notebook = request.config.getoption("--kernels")
+    try:
+        module = load_module("kernels", start=notebook and notebook.resolve().parent)
+        opened = session.open_submission(notebook, module, request.config.getoption("--sandbox"))
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    with contextlib.closing(opened) as submission:
+        yield Kernels(submission)
+
+
+@pytest.fixture(scope="session")
+def race(request: pytest.FixtureRequest, kernels: Kernels) -> Race:
+    """`race(function, args, yardstick)`: how many times faster than the yardstick."""
+    grader = request.config.stash.get(GRADER, None)
+    if grader:
+        return grader.race
+    folder = Path(request.config.rootpath) / "tests" / "hidden"
+    return Race(kernels, lambda: session.yardsticks(folder, kernels.runner))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A test during which the submission hung, died or cheated has failed, whatever it caught."""
+    report = yield
+    proxy = getattr(item, "funcargs", {}).get("kernels")
+    if isinstance(proxy, Kernels):
+        report.fault = proxy.faults[-1] if proxy.faults else None
+        proxy.faults.clear()
+        if report.fault and report.passed:
+            report.outcome, report.longrepr = "failed", str(report.fault)
+    report.cell_error = call.excinfo and where(call.excinfo.value)
+    return report
