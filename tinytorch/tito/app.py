@@ -1,0 +1,74 @@
+"""The `tito` command, and how its errors reach the person who typed it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tinytorch.course.errors import UserError
+from tinytorch.tito import bench, doctor, export, nbgrader, status, test
+from tinytorch.tito.options import print_json
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name="tito",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(status.status)
+app.command()(test.test)
+app.command()(export.export)
+app.command()(export.sync)
+app.command()(bench.bench)
+app.command()(doctor.doctor)
+app.add_typer(nbgrader.app, name="nbgrader")
+
+
+@app.callback()
+def tito(
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of an error (anywhere in the line).")
+    ] = False,
+) -> None:
+    """Write kernels, see at once whether they are right, and how fast they are.
+
+    Fill in the graded cells of [bold]kernels_dev.ipynb[/bold] (or of [bold]kernels_dev.py[/bold]), then:
+
+        [cyan]tito test --module kernels[/cyan]   inline checks and, where there are any, hidden tests
+
+        [cyan]tito status[/cyan]                  what is filled in, what is out of step
+
+        [cyan]tito bench[/cyan]                   your kernels beside NumPy's
+
+        [cyan]tito doctor[/cyan]                  is this machine ready?
+
+    Each command has its own [cyan]--help[/cyan]. Exit codes: 0 all well, 1 something failed,
+    2 the command could not do its work.
+    """
+
+
+def main() -> None:
+    """Run `tito` with the arguments of the process, and end it with the command's exit code."""
+    arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
+    try:
+        app(arguments, prog_name="tito")
+    except Exception as error:
+        if DEBUG in sys.argv:
+            raise
+        sys.exit(report(error, as_json="--json" in arguments))
+
+
+def report(error: Exception, as_json: bool = False) -> int:
+    """Say what went wrong, and return the exit code for it."""
+    if not isinstance(error, UserError):
+        error = UserError(
+            f"tito failed: {type(error).__name__}: {error}",
+            "Run the command again with --debug to see where it happened.",
+        )
+    if as_json:
+        print_json({"error": error.problem, "remedy": error.remedy})
+    print(error, file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,254 @@
+"""`tito nbgrader`: the instructor's round, from one master file to marks and feedback."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tinytorch.tito.options import AsJson, console, mark, print_json
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from tinytorch.grading.autograde import Result
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The instructor's round: versions, grading, feedback, marks.",
+    rich_markup_mode="rich",
+)
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Students = Annotated[
+    list[str] | None, typer.Option("--student", metavar="ID", help="Only this one; repeatable.")
+]
+
+
+@app.command()
+def init(
+    course: Annotated[Path, typer.Argument(help="The course folder; made where there is none.")] = Path("."),
+    append: Annotated[
+        bool, typer.Option("--append", help="Add what is needed to an nbgrader_config.py that is there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a course folder, or let an nbgrader course grade this module too.
+
+    tito nbgrader init my-course
+    """
+    from tinytorch.course.module import load_module
+    from tinytorch.grading.classroom import init as make
+
+    config = make(course, load_module(), append=append)
+    if as_json:
+        print_json({"config": str(config)})
+    else:
+        print(f"{config} is ready. Next: `tito nbgrader generate` in {config.parent.resolve()}.")
+
+
+@app.command()
+def generate(force: Force = False, as_json: AsJson = False) -> None:
+    """Write the student version: a folder and a zip that work on their own, without any solution.
+
+    nbgrader's release folder and gradebook are written too, from the same cells.
+    """
+    from tinytorch.grading.classroom import generate as write
+    from tinytorch.grading.classroom import open_classroom
+
+    version = write(open_classroom(), force=force)
+    if as_json:
+        print_json({"folder": str(version.folder), "zip": str(version.archive)})
+    else:
+        print(f"Wrote {version.folder}\nand   {version.archive}")
+
+
+@app.command()
+def solution(force: Force = False, as_json: AsJson = False) -> None:
+    """Execute the master, and write the worked solution as a notebook and as an HTML page."""
+    from tinytorch.course.versions import write_solution
+    from tinytorch.grading.classroom import open_classroom
+
+    room = open_classroom()
+    with console().status("Executing the master …"):
+        notebook, page = write_solution(room.module, room.folder("solution"), force=force)
+    if as_json:
+        print_json({"notebook": str(notebook), "page": str(page)})
+    else:
+        print(f"Wrote {notebook}\nand   {page}")
+
+
+@app.command()
+def collect(
+    source: Annotated[Path, typer.Argument(help="A folder or zip with one folder or file per student.")],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in submissions, as a learning platform hands them out.
+
+        tito nbgrader collect downloads/submissions.zip
+
+    Links, paths that lead out, special and oversized files are refused. Exit code 1: something was.
+    """
+    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.grading.intake import collect as take
+
+    collected = take(open_classroom(), source, force=force)
+    if as_json:
+        print_json(vars(collected))
+    else:
+        print(f"{len(collected.taken)} submissions collected.")
+        if collected.kept:
+            print(f"Collected before, kept as they are (--force replaces them): {', '.join(collected.kept)}")
+        for student, reason in collected.refused.items():
+            print(f"Refused {student}: {reason}.")
+    raise typer.Exit(1 if collected.refused else 0)
+
+
+@app.command()
+def autograde(
+    student: Students = None,
+    force: Annotated[bool, typer.Option("--force", help="Grade also what did not change.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per CPU.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Grade on this Dask cluster.")] = None,
+    sandbox: Annotated[
+        Literal["bubblewrap", "none"] | None,
+        typer.Option(help="none: [bold]unprotected[/bold], submissions run with your own rights."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grade the submissions that changed since they were graded, several at a time.
+
+        tito nbgrader autograde
+
+        tito nbgrader autograde --student alice --force
+
+    Can be stopped at any time: a rerun goes on where it was. Exit code 1: a submission could not be graded.
+    """
+    from tinytorch.grading.autograde import FAILED, tasks_of
+    from tinytorch.grading.autograde import autograde as grade
+    from tinytorch.grading.classroom import open_classroom
+
+    room = open_classroom()
+    if sandbox:
+        room.config.GradeKernels.sandbox = sandbox
+    total = len(tasks_of(room, student or ()))
+    with _progress(total, quiet=as_json) as advance, _cluster(dask) as executor:
+        results = grade(
+            room,
+            students=student or (),
+            force=force,
+            workers=workers,
+            executor=executor,
+            on_result=advance,
+        )
+    if as_json:
+        print_json({"sandbox": room.sandbox, "submissions": [result.as_json() for result in results]})
+    else:
+        _show_results(results, room.sandbox)
+    raise typer.Exit(1 if any(result.outcome == FAILED for result in results) else 0)
+
+
+@app.command()
+def feedback(student: Students = None, as_json: AsJson = False) -> None:
+    """Write one HTML page per graded student: points, hints, and the lines that raised errors."""
+    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.grading.feedback import write_feedback
+
+    written = write_feedback(open_classroom(), student or ())
+    if as_json:
+        print_json({"written": [str(path) for path in written]})
+    else:
+        print(f"Wrote {len(written)} pages, the first is {written[0]}.")
+
+
+@app.command()
+def report(
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The CSV file.")] = Path("marks.csv"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export the marks as CSV: a line per student, a column per kernel, manual marks included."""
+    from tinytorch.course.errors import UserError
+    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.grading.feedback import write_report
+
+    if to.exists() and not force:
+        raise UserError(f"{to} exists already.", "Choose another name with --to, or pass --force.")
+    students = write_report(open_classroom(), to)
+    if as_json:
+        print_json({"file": str(to), "students": students})
+    else:
+        print(f"Wrote the marks of {students} students to {to}.")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show who is collected, graded, failed, or changed since.
+
+    Exit code 0: all are graded. 1: something is left to do.
+    """
+    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.grading.feedback import GRADED, standings
+
+    found = standings(open_classroom())
+    if as_json:
+        print_json({"submissions": [standing.as_json() for standing in found]})
+    else:
+        _show_table(found, [standing.state for standing in found])
+    raise typer.Exit(0 if all(standing.state == GRADED for standing in found) else 1)
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
+    """A bar with counts and the time that is left; what it yields takes each result."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        bar = progress.add_task("grading", total=total)
+
+        def advance(result: "Result") -> None:
+            progress.update(bar, advance=1, description=f"{result.student} {result.outcome}")
+
+        yield advance
+
+
+@contextmanager
+def _cluster(address: str | None) -> "Iterator[Executor | None]":
+    """An executor on a Dask cluster, whose workers must see the same folders; None without an address."""
+    if address is None:
+        yield None
+        return
+    from tinytorch.course.errors import UserError
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError("Dask is not installed.", 'python -m pip install -e ".[cluster]"') from error
+    with Client(address) as client, client.get_executor() as executor:
+        yield executor
+
+
+def _show_results(results: "list[Result]", sandbox: str) -> None:
+    from collections import Counter
+
+    _show_table(results, [result.outcome for result in results])
+    counts = Counter(result.outcome for result in results)
+    console().print(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) + ".")
+    if sandbox == "none":
+        console().print("[red]Graded without a sandbox: submissions ran with your own rights.[/red]")
+
+
+def _show_table(entries: list, states: list[str]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("", "student", "state", "points", "")
+    for entry, state in zip(entries, states, strict=True):
+        points = "—" if entry.earned is None else f"{entry.earned:g} of {entry.possible:g}"
+        well = {"graded": True, "unchanged": True, "failed": False}.get(state)
+        table.add_row(mark(well), escape(entry.student), state, points, escape(entry.problem))
+    console().print(table)
