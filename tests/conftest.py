@@ -1,0 +1,210 @@
+"""A small course of its own for each test that asks for one: two graded cells, made in milliseconds."""
+
+from concurrent.futures import Executor, Future
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+import yaml
+from nbgrader.api import get_alembic_version
+
+from tinytorch.course.export import export
+from tinytorch.course.module import Module, load_module
+from tinytorch.course.pairing import sync
+
+if TYPE_CHECKING:
+    from tinytorch.grading.autograde import Result
+    from tinytorch.grading.classroom import Classroom
+
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Two kernels
+#
+# > As small as a module can be.
+
+# %%
+#| default_exp core.kernels
+
+# %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false}
+#| export
+import numpy as np
+
+"""
+
+EXERCISE = """\
+# %% nbgrader={{"grade": false, "grade_id": "{name}", "locked": false, "schema_version": 3, "solution": true}}
+#| export
+def {name}(x):
+    \"\"\"{name} of an array.\"\"\"
+    ### BEGIN SOLUTION
+    return {solution}
+    ### END SOLUTION
+
+# %% nbgrader={{"grade": true, "grade_id": "check_{name}", "locked": true, \
+"points": {points}, "schema_version": 3, "solution": false}}
+assert np.array_equal({name}(np.arange(3)), {expected}), "{name}: expected {expected} for [0, 1, 2]"
+### BEGIN HIDDEN TESTS
+secret = "never shown"
+### END HIDDEN TESTS
+
+"""
+
+CLOSING = """\
+# %% [markdown]
+# That is all.
+"""
+
+FIELDS = {
+    "name": "kernels",
+    "number": 11,
+    "title": "Two kernels",
+    "notebook": "kernels_dev.ipynb",
+    "script": "kernels_dev.py",
+    "export": "tinytorch/core/kernels.py",
+    "prerequisites": ["tensor"],
+    "points": {"double": 60, "shift": 40},
+}
+
+HIDDEN_TEST = '''\
+import numpy as np
+
+
+def test_of_an_array(kernels):
+    """Each element counts, not only the first."""
+    assert np.array_equal(kernels.{name}(np.array([1, 2, 5])), {expected})
+
+
+def test_of_nothing(kernels):
+    """An empty array gives an empty array."""
+    assert kernels.{name}(np.array([])).size == 0
+'''
+
+
+def small_script() -> str:
+    return "".join(
+        [
+            HEADER,
+            EXERCISE.format(name="double", solution="2 * x", points=60, expected="[0, 2, 4]"),
+            EXERCISE.format(name="shift", solution="x + 1", points=40, expected="[1, 2, 3]"),
+            CLOSING,
+        ]
+    )
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """A course folder with only the script in it, which is also the current directory."""
+    root = tmp_path / "course"
+    root.mkdir()
+    (root / "module.yaml").write_text(yaml.safe_dump(FIELDS, sort_keys=False), encoding="utf-8")
+    (root / "kernels_dev.py").write_text(small_script(), encoding="utf-8")
+    monkeypatch.chdir(root)
+    return load_module("kernels")
+
+
+@pytest.fixture
+def graded_course(course: Module) -> Module:
+    """The course with its hidden tests: two for each of the two kernels."""
+    hidden = course.root / "tests" / "hidden"
+    hidden.mkdir(parents=True)
+    for name, expected in (("double", "[2, 4, 10]"), ("shift", "[2, 3, 6]")):
+        (hidden / f"test_{name}.py").write_text(
+            HIDDEN_TEST.format(name=name, expected=expected), encoding="utf-8"
+        )
+    return load_module("kernels")
+
+
+@pytest.fixture
+def whole_course(graded_course: Module) -> Module:
+    """The graded course with everything that a student version is put together from."""
+    root = graded_course.root
+    for name in ("pyproject.toml", "LICENSE", ".gitignore"):
+        (root / name).write_text(f"{name}\n", encoding="utf-8")
+    package = root / "tinytorch"
+    (package / "core" / "__pycache__").mkdir(parents=True)
+    (package / "__init__.py").write_text('"""A package."""\n', encoding="utf-8")
+    (package / "core" / "__pycache__" / "kernels.pyc").write_bytes(b"return 2 * x")
+    (package / "grading").mkdir()
+    (package / "grading" / "kernels.py").write_text('"""Another file of that name."""\n', encoding="utf-8")
+    (root / "tests" / "core").mkdir()
+    (root / "tests" / "core" / "test_tensor.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
+    sync(graded_course)
+    export(graded_course)
+    return graded_course
+
+
+class Here(Executor):
+    """Runs each task at once, in this process."""
+
+    def submit(self, function, /, *args, **kwargs) -> Future:
+        future: Future = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+
+class Class:
+    """A class of students in a course folder made by `tito nbgrader init` and `generate`."""
+
+    def __init__(self, room: "Classroom"):
+        self.room = room
+
+    def grade(self, **options) -> dict[str, "Result"]:
+        """Grade in this process, one after the other; results by student."""
+        from tinytorch.grading.autograde import autograde
+
+        return {result.student: result for result in autograde(self.room, executor=Here(), **options)}
+
+    def hand_in(self, student: str, **kernels: str) -> Path:
+        """The released notebook with these kernels' stubs replaced, submitted by this student."""
+        notebook = nbformat.read(self.room.folder("release") / self.room.module.notebook.name, as_version=4)
+        for cell in notebook.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if name in kernels:
+                cell.source = cell.source.replace("raise NotImplementedError()", kernels[name])
+        path = self.room.folder("submitted", student) / self.room.module.notebook.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+        return path
+
+    def marks(self) -> dict[str, float]:
+        """What the gradebook says, by student."""
+        with self.room.gradebook() as gradebook:
+            return {each.student.id: each.score for each in gradebook.assignment_submissions("kernels")}
+
+
+@cache
+def alembic_version() -> str:
+    """nbgrader asks a program of its own for this, which takes seconds, for each new gradebook."""
+    return get_alembic_version()
+
+
+@pytest.fixture
+def class_(whole_course: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
+    """A class without submissions, graded in plain processes; its folder is the current directory."""
+    from tinytorch.grading.classroom import generate, init, open_classroom
+
+    folder = tmp_path / "class"
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", alembic_version)
+    init(folder, whole_course)
+    monkeypatch.chdir(folder)
+    room = open_classroom()
+    room.config.GradeKernels.sandbox = "none"
+    generate(room)
+    return Class(room)

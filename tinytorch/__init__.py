@@ -1,0 +1,1 @@
+"""TinyTorch: a small deep-learning framework, built module by module, and the kernels under it."""
