@@ -824,17 +824,15 @@ for name, rate in rates.items():
 
 # %% nbgrader={"grade": false, "grade_id": "relu_helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| exporti
-def _result_like(x: np.ndarray, out: ArrayOrTensor | None) -> tuple[np.ndarray, np.ndarray]:
-    """x and the array to write to, in the same memory order: a fresh one, or that of `out`."""
-    if out is None:
-        return x, np.empty_like(x, order="A")
+def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The array of `out`, and x in the same memory order."""
     out = out.data if isinstance(out, Tensor) else out
     if not (out.shape == x.shape and out.dtype == x.dtype and out.flags.c_contiguous and out.flags.writeable):
         raise ValueError(
             f"out must be writable, C-contiguous, of shape {x.shape} and dtype {x.dtype}; "
             f"it has shape {out.shape} and dtype {out.dtype}"
         )
-    return np.ascontiguousarray(x).reshape(x.shape), out
+    return out, np.ascontiguousarray(x).reshape(x.shape)
 
 
 def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
@@ -859,7 +857,8 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
         TypeError: anything but integers and floats.
         ValueError: an `out` that does not fit.
     """
-    x, out = _result_like(_operand(x), out)
+    x = _operand(x)
+    out, x = (np.empty_like(x, None, "A"), x) if out is None else _result_in(out, x)
     loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
     loop(x.ravel("A"), out.ravel("A"))
     return Tensor(out)
@@ -1222,20 +1221,22 @@ for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], 
 TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating system does not say
 
 
-def _block_lengths(dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
+def _block_lengths(K: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
     """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
 
     A panel of A (rows of a tile x depth) stays in the first-level cache, a block of A (rows x depth) with a
     panel of B in the second, a block of B (depth x columns) in the third. Each gets a part of its cache, as
     the other operands pass through it too. The deeper a block, the less often C is read and written: a panel
-    of B may be twice the first-level cache, from which it only passes by, in order.
+    of B may be several times the first-level cache, which it only passes through, in order. Past 512 steps C
+    costs next to nothing. K is cut into equal depths, so that no thin block is left.
     """
     tile_rows, tile_cols = tile_shape(dtype)
     if block_size is None:
         known = cpu().caches
         level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
-        depth = 2 * level_1 // (tile_cols * dtype.itemsize)
-        rows = level_2 // (4 * depth * dtype.itemsize)
+        most = min(512, 4 * level_1 // (tile_cols * dtype.itemsize))
+        depth = -(-K // -(-K // most)) if K else most
+        rows = min(level_2 // 4, 2**18) // (depth * dtype.itemsize)
         cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
     else:
         depth = rows = cols = _at_least_one("block_size", block_size)
@@ -1274,7 +1275,7 @@ def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | 
     _check_product(A, B)
     dtype, result_dtype = _dtypes(A, B)
     (M, K), N = A.shape, B.shape[1]
-    rows, depth, cols = _block_lengths(dtype, block_size)
+    rows, depth, cols = _block_lengths(K, dtype, block_size)
     tile_rows, tile_cols = tile_shape(dtype)
     C = np.empty((M, N), dtype)
     operands = (*_row_major(A.astype(dtype, copy=False)), *_row_major(B.astype(dtype, copy=False)), C)
@@ -1561,7 +1562,8 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
     """
     if num_workers < 1:  # not by `_at_least_one`: a call would cost a small array 5 %
         raise ValueError(f"num_workers must be at least 1, not {num_workers}")
-    x, out = _result_like(_operand(x), out)
+    x = _operand(x)
+    out, x = (np.empty_like(x, None, "A"), x) if out is None else _result_in(out, x)
     loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
     source, target = x.ravel("A"), out.ravel("A")  # flat, in the order of memory
     ### BEGIN SOLUTION
@@ -2035,10 +2037,12 @@ def quantized_matmul(
     if A.shape[1] > MAX_INT32_DEPTH:
         C = _deep_int8_product(A, _step(A, scale_A), B.panels, B.shape[1])
         return Tensor(C if exact else (C * float(scale_A or 1) * float(B.scale or 1)).astype(dtype))
-    C = np.zeros((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
+    C = np.empty((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
     scales = () if exact else (dtype.type(scale_A or 1), dtype.type(B.scale or 1))
     if A.shape[1]:
         _int8_blocks(A, _step(A, scale_A), B.panels, C, *scales)
+    else:
+        C[:] = 0  # a sum of nothing
     return Tensor(C)
 
 
@@ -2048,7 +2052,8 @@ def _quantize(x, step):
     if step is None:
         return np.int32(x)
     ### BEGIN SOLUTION
-    return np.int32(min(max(np.rint(x / step), -LIMIT), LIMIT))
+    limit = type(step)(LIMIT)  # of the numbers' own type: beside a plain 127, Numba computes in float64
+    return np.int32(min(max(np.rint(x / step), -limit), limit))
     ### END SOLUTION
 
 
@@ -2273,11 +2278,12 @@ def quantized_relu(x: ArrayOrTensor, scale: float | None = None) -> Tensor:
 def _quantized_relu_loop(x, step, result):
     """result[i] = max(q, 0) for int8 x (`step` is None), else max(q, 0) * step, where q is x[i] quantized."""
     ### BEGIN SOLUTION
+    zero, limit = x.dtype.type(0), x.dtype.type(LIMIT)
     for i in range(x.size):
         if step is None:
-            result[i] = max(x[i], 0)
+            result[i] = max(x[i], zero)
         else:
-            result[i] = max(min(np.rint(x[i] / step), LIMIT), 0) * step
+            result[i] = max(min(np.rint(x[i] / step), limit), zero) * step
     ### END SOLUTION
 
 

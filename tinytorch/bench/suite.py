@@ -70,7 +70,7 @@ def run_case(case: Case, budget_s: float) -> list[Row]:
             samples = (
                 contest.sample(budget_s)
                 if contest.sample
-                else interleaved(contenders, budget_s, rest_s=rest_s)
+                else interleaved(contenders, budget_s * (4 if rest_s else 1), rest_s=rest_s)
             )
     except NotImplementedError:
         return [_row(case, problem="not written yet")]
