@@ -1,11 +1,11 @@
 """The same number of threads for everybody: our kernels, BLAS, OpenMP, PyTorch."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
+from tinytorch.bench import peers
 from tinytorch.hardware import num_threads, set_num_threads
 
 
@@ -13,7 +13,7 @@ from tinytorch.hardware import num_threads, set_num_threads
 def equal_threads(count: int) -> Iterator[None]:
     """Everything inside runs on `count` threads; what was set before is set again afterwards."""
     ours = num_threads()
-    torch = sys.modules.get("torch")
+    torch = peers.torch()  # now, so that the limits below hold for its libraries too
     torchs = torch.get_num_threads() if torch else None
     with threadpool_limits(count):
         set_num_threads(count)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import numpy as np
 
 SHORTEST_SAMPLE_S = 1e-3
-"""A sample runs its contender as often as it takes to reach this, so that it is timed as in a loop of its own:
-the first call finds in the caches what the contender before it left there."""
+"""A sample runs its contender as often as it takes to reach this, as a loop of its own would: the first call
+finds in the caches what the contender before it left there."""
 SPIN_S = 0.15
 """How long the idle threads of a BLAS may spin, on cores that the next contender needs: OpenBLAS's wait for
 2^28 ticks of the processor's clock before they sleep (its THREAD_TIMEOUT), 0.13 s at 2 GHz."""
@@ -30,8 +30,8 @@ def interleaved(
 
     Every contender runs twice before it is timed. There are as many rounds as fit into `budget_s` seconds,
     but at least `least_rounds` and at most `most_rounds`. Every other round goes backwards, so that nobody
-    always runs after the same one. The garbage collector rests meanwhile. With `rest_s`, each sample comes after
-    so many seconds of idleness and one call that wakes the contender's own threads.
+    always runs after the same one. The garbage collector rests meanwhile. With `rest_s`, each sample comes
+    after so many seconds of idleness and one call that wakes the contender's own threads.
     """
     once = {name: _warm_up(call) for name, call in contenders.items()}
     calls = {name: max(1, int(SHORTEST_SAMPLE_S / max(once[name], 1e-9))) for name in contenders}

@@ -32,7 +32,7 @@ from tinytorch.hardware.int8_vnni import vnni_tile
 from tinytorch.hardware.target import target_features, target_registers
 
 PATH_VARIABLE = "TINYTORCH_INT8_PATH"
-PANEL_BYTES = 2**15  # a panel of a chunk of B takes two thirds of a first-level cache of 48 KiB
+PEAK_BYTES = 2**14  # a panel of B for measuring the peak: half of a first-level cache
 MAX_INT32_DEPTH = 131_071  # 131,072 * (-128) * (-128) is 2**31, the first sum that int32 cannot hold
 
 
@@ -79,12 +79,12 @@ release_tiles = release_instruction(quantized_tile)
 
 
 def weight_panels(K: int, N: int) -> np.ndarray:
-    """Memory for the panels of a right operand (K, N), in chunks of a depth that suits the first-level cache.
+    """Memory for the panels of a right operand (K, N), in chunks of the depth that suits the tile.
 
     Shape (chunks, panels, depth of a chunk / group + 1, cols, group), aligned to a cache line.
     """
     tile = quantized_tile()
-    most = PANEL_BYTES // STEP_BYTES // tile.cols
+    most = tile.panel_bytes // STEP_BYTES // tile.cols
     chunks = max(1, -(-K // (most * tile.depth_step)))
     steps = max(1, -(-K // (chunks * tile.depth_step)))
     shape = (chunks, -(-N // tile.cols), steps * tile.depth_step // tile.group + 1, tile.cols, tile.group)
@@ -100,7 +100,7 @@ def measure_int8_peak(seconds: float = 0.2) -> float:
     Its panels stay in the first-level cache; the best of short runs that take `seconds` in all.
     """
     tile = quantized_tile()
-    depth = PANEL_BYTES // 2 // STEP_BYTES // tile.cols * tile.depth_step
+    depth = PEAK_BYTES // STEP_BYTES // tile.cols * tile.depth_step
     A_panels = np.zeros((1, tile.rows, depth), tile.a_dtype)
     B_panels = weight_panels(depth, tile.cols)[0]
     B_panels[:] = 0

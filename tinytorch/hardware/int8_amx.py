@@ -37,7 +37,9 @@ def tiles_permitted() -> bool:
 def amx_tile() -> QuantizedTile:
     """The 32 x 32 tile of four accumulating tile registers."""
     signed = np.dtype(np.int8)
-    return QuantizedTile("amx", 2 * SIDE, 2 * SIDE, signed, signed, 0, _emit, emit_release=_emit_release)
+    return QuantizedTile(
+        "amx", 2 * SIDE, 2 * SIDE, signed, signed, 0, _emit, emit_release=_emit_release, panel_bytes=2**15
+    )  # a tile register takes a cache line a cycle: only the first-level cache gives that
 
 
 def _call(builder, name, *arguments, returns=VOID):

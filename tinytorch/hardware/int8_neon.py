@@ -7,7 +7,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinytorch.hardware.int8_tile import QuantizedTile, emit_broadcast_tile
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile
+from tinytorch.hardware.int8_tile import QuantizedTile
 from tinytorch.hardware.llvm import I8, I32
 
 LANES = 4

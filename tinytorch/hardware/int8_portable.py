@@ -7,7 +7,8 @@ products of a pair since SSE2 (`pmaddwd`), which LLVM finds in this pattern; oth
 import numpy as np
 from llvmlite import ir
 
-from tinytorch.hardware.int8_tile import QuantizedTile, emit_broadcast_tile
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile
+from tinytorch.hardware.int8_tile import QuantizedTile
 from tinytorch.hardware.llvm import I32
 from tinytorch.hardware.target import RegisterFile
 

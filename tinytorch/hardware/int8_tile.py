@@ -30,12 +30,7 @@ from tinytorch.hardware.llvm import (
     SharedFunction,
     element_pointer,
     i64,
-    load,
-    prefetch,
     shared_function,
-    splat,
-    store,
-    zeros,
 )
 
 STEP_BYTES = 64  # a row of A is a multiple of this: a cache line, and a row of an AMX tile register
@@ -72,6 +67,7 @@ class QuantizedTile:
     `rows` x `cols` int32 of C are computed at once. Values of A lie in their panels as value + `offset`.
     The panels hold `a_dtype` and `b_dtype`, `group` neighbours in depth of a column of B together. Both are
     padded in depth to a multiple of `depth_step`, B with zeros (whatever A then holds counts for nothing).
+    A panel of B takes at most `panel_bytes`: the larger, the less often C is read and written.
     """
 
     path: str
@@ -83,6 +79,7 @@ class QuantizedTile:
     emit: Callable[[ir.IRBuilder, Operands], None]
     emit_finish: Callable[[ir.IRBuilder, Panel], None] | None = None
     emit_release: Callable[[ir.IRBuilder], None] | None = None
+    panel_bytes: int = 2**17  # streams from the second-level cache, in order: a vector a cycle is enough
 
     @property
     def group(self) -> int:
@@ -244,77 +241,3 @@ def _emit_copy(builder, scratch, tile, c, c_stride, height, width, accumulate):
         value, target = builder.load(place(scratch, i64(4 * tile.cols))), place(c, c_stride)
         old = builder.select(accumulate, builder.load(target), ir.Constant(I32, 0))
         builder.store(builder.add(old, value), target)
-
-
-def emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts=None):
-    """The tile of the vector instruction sets: `rows` x `vectors` accumulators stay in registers.
-
-    Each step along the depth loads a group of every column (`vectors` of int32 lanes) and broadcasts a
-    group of each row; `dot(builder, accumulator, a, b)` adds the products of the groups lane by lane;
-    meanwhile C and the next panel of A come to the first-level cache.
-    `starts`: the first values of a row's accumulators, zeros if left out.
-    """
-    vector = ir.VectorType(I32, lanes)
-    starts = starts or [zeros(vector)] * vectors
-    for r in range(rows):
-        row = builder.gep(operands.c, [builder.mul(operands.c_stride, i64(r))])
-        for v in range(vectors):
-            prefetch(builder, builder.gep(row, [i64(4 * lanes * v)]), write=True)
-    next_panel = builder.gep(operands.a, [builder.mul(operands.a_stride, i64(rows))])
-    k, registers, close = open_loop(builder, operands.depth_bytes, starts * rows, GROUP_BYTES)
-    prefetch(builder, builder.gep(next_panel, [builder.mul(k, i64(rows))]))
-    line = builder.gep(operands.b.start, [builder.mul(k, i64(vectors * lanes))])
-    b = [load(builder, builder.gep(line, [i64(4 * lanes * v)]), vector, 1) for v in range(vectors)]
-    for r in range(rows):
-        at = builder.gep(operands.a, [builder.add(builder.mul(operands.a_stride, i64(r)), k)])
-        group = builder.load(builder.bitcast(at, I32.as_pointer()))
-        group.align = 1
-        a = splat(builder, group, lanes)
-        for v in range(vectors):
-            registers[r * vectors + v] = dot(builder, registers[r * vectors + v], a, b[v])
-    close(registers)
-    _emit_store(builder, operands, registers, vectors)
-
-
-def open_loop(builder, end, starts, step):
-    """Begin a loop over byte offsets 0, step, ... below `end` that carries registers, `starts` at first.
-
-    Returns the offset, the registers as a list, and the function that closes the loop with their new values.
-    """
-    before, loop, after = (
-        builder.block,
-        builder.append_basic_block("depth"),
-        builder.append_basic_block("end"),
-    )
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    offset, *registers = (builder.phi(value.type) for value in (i64(0), *starts))
-    for register, start in zip((offset, *registers), (i64(0), *starts), strict=True):
-        register.add_incoming(start, before)
-
-    def close(values):
-        following = builder.add(offset, i64(step))
-        for register, value in zip((offset, *registers), (following, *values), strict=True):
-            register.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
-        builder.position_at_end(after)
-
-    return offset, list(registers), close
-
-
-def _emit_store(builder, operands, registers, vectors):
-    vector = registers[0].type
-    places = [
-        builder.gep(
-            operands.c, [builder.add(builder.mul(operands.c_stride, i64(r)), i64(4 * vector.count * v))]
-        )
-        for r in range(len(registers) // vectors)
-        for v in range(vectors)
-    ]
-    with builder.if_else(operands.accumulate) as (add, overwrite):
-        with add:
-            for at, value in zip(places, registers, strict=True):
-                store(builder, builder.add(value, load(builder, at, vector, 4)), at, 4)
-        with overwrite:
-            for at, value in zip(places, registers, strict=True):
-                store(builder, value, at, 4)

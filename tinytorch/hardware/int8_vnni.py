@@ -11,7 +11,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinytorch.hardware.int8_tile import GROUP_BYTES, QuantizedTile, emit_broadcast_tile, open_loop
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, open_loop
+from tinytorch.hardware.int8_tile import GROUP_BYTES, QuantizedTile
 from tinytorch.hardware.llvm import I32, i64, load, store, zeros
 
 OFFSET = 128
