@@ -9,9 +9,11 @@ import numpy as np
 from tinytorch.bench import elementwise, products, system
 from tinytorch.bench.cases import OURS, Case, Contest, Row
 from tinytorch.bench.threads import equal_threads
-from tinytorch.bench.timing import SPIN_S, interleaved, median_ci
+from tinytorch.bench.timing import SPIN_S, WAKE_S, interleaved, median_ci
 
 BUDGET_S, QUICK_BUDGET_S = 2.5, 0.3
+THREADED = 4  # times the budget where most of it goes to waking threads up
+BLAS = "numpy @"
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,8 @@ def run_case(case: Case, budget_s: float) -> list[Row]:
             broken = {peer: _problem(peer, call, contest) for peer, call in contest.peers.items()}
             sound = {peer: call for peer, call in contest.peers.items() if not broken[peer]}
             contenders = {OURS: contest.ours, **sound}
-            rest_s = SPIN_S if case.threads > 1 else 0
-            samples = (
-                contest.sample(budget_s)
-                if contest.sample
-                else interleaved(contenders, budget_s * (4 if rest_s else 1), rest_s=rest_s)
-            )
+            sample = contest.sample or (lambda budget_s: _times(contenders, case.threads, budget_s))
+            samples = sample(budget_s)
     except NotImplementedError:
         return [_row(case, problem="not written yet")]
     except Exception as error:  # a student's kernel may raise anything; the other cases go on
@@ -79,6 +77,14 @@ def run_case(case: Case, budget_s: float) -> list[Row]:
     rows = list(_compare(case, contest, samples))
     rows += [_row(case, peer=peer, problem=f"{peer} {why}") for peer, why in broken.items() if why]
     return rows or [_alone(case, contest, samples)]
+
+
+def _times(contenders: dict[str, Callable], threads: int, budget_s: float) -> dict[str, np.ndarray]:
+    """Samples of each contender, with pauses where the idle threads of one would be in the others' way."""
+    if threads == 1:
+        return interleaved(contenders, budget_s)
+    rest_s = SPIN_S if BLAS in contenders else 0.0
+    return interleaved(contenders, THREADED * budget_s, rest_s=rest_s, wake_s=WAKE_S)
 
 
 def _problem(name: str, call: Callable[[], object], contest: Contest) -> str:

@@ -17,6 +17,8 @@ finds in the caches what the contender before it left there."""
 SPIN_S = 0.15
 """How long the idle threads of a BLAS may spin, on cores that the next contender needs: OpenBLAS's wait for
 2^28 ticks of the processor's clock before they sleep (its THREAD_TIMEOUT), 0.13 s at 2 GHz."""
+WAKE_S = 0.05
+"""How long a contender with several threads runs untimed, until all of them run on cores that are awake."""
 
 
 def interleaved(
@@ -25,26 +27,26 @@ def interleaved(
     least_rounds: int = 5,
     most_rounds: int = 200,
     rest_s: float = 0.0,
+    wake_s: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Seconds per call of each contender, one sample per round; sample i of all of them is from round i.
 
     Every contender runs twice before it is timed. There are as many rounds as fit into `budget_s` seconds,
     but at least `least_rounds` and at most `most_rounds`. Every other round goes backwards, so that nobody
-    always runs after the same one. The garbage collector rests meanwhile. With `rest_s`, each sample comes
-    after so many seconds of idleness and one call that wakes the contender's own threads.
+    always runs after the same one. The garbage collector rests meanwhile. Each sample comes after
+    `rest_s` seconds of idleness and then at least `wake_s` seconds of the same contender, untimed.
     """
     once = {name: _warm_up(call) for name, call in contenders.items()}
     calls = {name: max(1, int(SHORTEST_SAMPLE_S / max(once[name], 1e-9))) for name in contenders}
-    round_s = sum(rest_s + once[name] * calls[name] for name in contenders)
+    round_s = sum(rest_s + wake_s + once[name] * calls[name] for name in contenders)
     rounds = int(np.clip(budget_s / max(round_s, 1e-9), least_rounds, most_rounds))
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     with _no_garbage_collection():
         for _ in range(rounds):
             for name in order:
-                if rest_s:
-                    time.sleep(rest_s)
-                    contenders[name]()
+                time.sleep(rest_s)
+                _wake(contenders[name], wake_s)
                 samples[name].append(_seconds(contenders[name], calls[name]))
             order.reverse()
     return {name: np.array(times) for name, times in samples.items()}
@@ -53,6 +55,12 @@ def interleaved(
 def _warm_up(call: Callable[[], object]) -> float:
     call()
     return _seconds(call, 1)
+
+
+def _wake(call: Callable[[], object], seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        call()
 
 
 def _seconds(call: Callable[[], object], calls: int) -> float:
