@@ -1213,6 +1213,11 @@ for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], 
 # Multiplication*); BLIS made the five loops and the micro-kernel explicit (Van Zee and van de Geijn
 # 2015, *BLIS*).
 #
+# Blocked loops without the tile are right too, and fast if the compiler makes vectors of them. Take the
+# rows of a block as slices first, `c = C[i, j0:j1]` and `b = B[k, j0:j1]`, and let the innermost loop
+# count from 0 over those. Of an index like `C[i, j]` Numba does not know that it is not negative, and
+# leaves the vectors out. `machine_code(loop)` below shows which you got.
+#
 # **Predict.** How near will your loops come to the library: a tenth of its speed, a half, nine
 # tenths?
 

@@ -1,11 +1,14 @@
 """Calls across the boundary are as in one process; what fails there costs only itself."""
 
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 from small import HASTY
 
+from tinytorch.course.errors import UserError
+from tinytorch.grading.sandbox import Zygote
 from tinytorch.grading.submission import Died, Fault, OutOfTime, Unavailable, Unusable, where
 from tinytorch.grading.values import Operation, Tensor
 
@@ -14,6 +17,12 @@ IMPORTS = "import numpy as np\nfrom tinytorch.core.tensor import Tensor\n"
 
 def call(submission, function: str, *args, **kwargs):
     return submission.call(function, args, kwargs)
+
+
+def test_a_sandbox_that_cannot_be_set_up_is_the_graders_error(tmp_path):
+    """No code of the submission has run yet, so it must not be marked for it."""
+    with closing(Zygote("none", HASTY)) as zygote, pytest.raises(UserError, match="no folder"):
+        zygote.begin(str(tmp_path / "no folder"))
 
 
 def test_results_and_types(submit):

@@ -34,7 +34,8 @@ def interleaved(
     Every contender runs twice before it is timed. There are as many rounds as fit into `budget_s` seconds,
     but at least `least_rounds` and at most `most_rounds`. Every other round goes backwards, so that nobody
     always runs after the same one. The garbage collector rests meanwhile. Each sample comes after
-    `rest_s` seconds of idleness and then at least `wake_s` seconds of the same contender, untimed.
+    `rest_s` seconds of idleness and then, unless a single call takes longer, `wake_s` seconds of the same
+    contender, untimed.
     """
     once = {name: _warm_up(call) for name, call in contenders.items()}
     calls = {name: max(1, int(SHORTEST_SAMPLE_S / max(once[name], 1e-9))) for name in contenders}
@@ -46,7 +47,7 @@ def interleaved(
         for _ in range(rounds):
             for name in order:
                 time.sleep(rest_s)
-                _wake(contenders[name], wake_s)
+                _wake(contenders[name], wake_s if once[name] < wake_s else 0.0)
                 samples[name].append(_seconds(contenders[name], calls[name]))
             order.reverse()
     return {name: np.array(times) for name, times in samples.items()}

@@ -215,13 +215,17 @@ class Zygote:
             channel.send(self.control, request, fds=fds, deadline=deadline)
             return channel.receive(self.control, deadline)[0]
         except (channel.Silent, channel.Late, channel.Forged) as error:
-            self.errors.seek(0)
-            said = self.errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
-            self._stop()
-            raise UserError(
-                f"The {self.sandbox} sandbox did not start or died: {said[-1] if said else 'silently'}.",
-                "Run `tito doctor` to see what works here.",
-            ) from error
+            raise self._broken() from error
+
+    def _broken(self) -> UserError:
+        """End what is left of the sandbox, and tell the grader (whose error it is) what it said last."""
+        self.errors.seek(0)
+        said = self.errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        self._stop()
+        return UserError(
+            f"The {self.sandbox} sandbox did not start or died: {said[-1] if said else 'silently'}.",
+            "Run `tito doctor` to see what works here.",
+        )
 
     def _tree(self) -> set[int]:
         try:
@@ -261,6 +265,10 @@ class Zygote:
         output = channel.shared_file(self.limits.output_kb * 1024)
         with theirs:
             self._ask({"do": "begin", "settings": settings}, fds=[theirs.fileno(), output])
+        try:
+            channel.receive(ours, time.monotonic() + START_S)
+        except (channel.Silent, channel.Late, channel.Forged) as error:
+            raise self._broken() from error
         return ours, output
 
     def end(self) -> None:

@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 import types
 from pathlib import Path
 
@@ -160,8 +161,8 @@ def serve(link: socket.socket, home: Path) -> None:
             channel.send(link, reply)
 
 
-def begin(link_fd: int, output_fd: int, settings: dict) -> None:
-    """Turn a fresh fork into the process of one submission."""
+def set_up(output_fd: int, settings: dict) -> None:
+    """Turn a fresh fork into the process of one submission, before any code of it runs."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(
             "1000"
@@ -177,7 +178,18 @@ def begin(link_fd: int, output_fd: int, settings: dict) -> None:
     os.dup2(output_fd, 2)
     sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = Output(1, settings["output_kb"] * 1024)
     isolation.limit(**settings["limits"])
-    serve(socket.socket(fileno=link_fd), Path(settings["home"]))
+
+
+def begin(link_fd: int, output_fd: int, settings: dict) -> None:
+    """Set up, say so, and answer requests. What fails before that is no fault of the submission's."""
+    link = socket.socket(fileno=link_fd)
+    try:
+        set_up(output_fd, settings)
+    except BaseException:
+        traceback.print_exc(file=sys.__stderr__)
+        raise
+    channel.send(link, {"begun": True})
+    serve(link, Path(settings["home"]))
 
 
 def end_all() -> None:
