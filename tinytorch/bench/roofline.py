@@ -116,7 +116,8 @@ _SMALL = {
 
 
 def _name_kernels(axes: Axes, found: list[Point]) -> None:
-    """Each kernel's name once, at its fastest point."""
+    """Each kernel's name once, left of all its points."""
     for name in dict.fromkeys(point.name for point in found if point.library == OURS):
-        best = max((point for point in found if point.name == name), key=lambda point: point.rate)
-        axes.annotate(name, (best.intensity, best.rate), (-9, -3), ha="right", **_SMALL | {"fontsize": 8})
+        own = (point for point in found if point.name == name and point.library == OURS)
+        first = min(own, key=lambda point: (point.intensity, -point.rate))
+        axes.annotate(name, (first.intensity, first.rate), (-9, -3), ha="right", **_SMALL | {"fontsize": 8})
