@@ -15,6 +15,7 @@ import psutil
 import pytest
 from bank import shortcuts
 from bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from bank.hostile_lies import BENT_SLEEP
 from bank.malformed import CHANGED, REFUSED
 from bank.submissions import ROOT, Bank, student, submission
 
@@ -101,6 +102,7 @@ def bank(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ban
             kernels = honest | {ATTACKED: world.prepare(attack.kernel)}
             notebook = submission(kernels, student("helpers"), world.prepare(attack.added))
             bank.submit(attack.name, notebook)
+        bank.submit("bent sleep", submission({"parallel_batch_processing": BENT_SLEEP}, "import time"))
         for name, (change, _) in CHANGED.items():
             notebook = submission(honest, student("helpers"))
             change(notebook)
@@ -122,6 +124,11 @@ def test_attacks_gain_nothing(bank: Bank, world: World, attack: Attack):
         assert verdict.problems(HONEST) == []
     assert world.canary not in verdict.said()
     assert verdict.seconds < LIMITS["submission_wall_s"] + START_AND_STOP_S
+
+
+def test_waits_made_shorter_do_not_overlap(bank: Bank):
+    failed = bank.verdict("bent sleep").failed("parallel_batch_processing")
+    assert "test_items_overlap" in failed and "test_results" not in failed
 
 
 def test_nothing_is_left_behind(bank: Bank, world: World):

@@ -80,5 +80,8 @@ def assert_same_numbers(result, expected: np.ndarray) -> None:
 
 
 def wins(race: Callable, factor: float, *contest: Any) -> bool:
-    """Whether `race(*contest)` is won by more than `factor`; a slow moment costs one race, not three."""
-    return any(race(*contest) > factor for _ in range(3))
+    """Whether `race(*contest)` is won by more than `factor`; a slow moment costs one race, not three.
+
+    Won by twice as much, it is over early.
+    """
+    return any(race(*contest, enough=2 * factor) > factor for _ in range(3))

@@ -161,16 +161,20 @@ class Arguments:
 
     def describe(self) -> list[list]:
         """`[dtype, shape, strides, offset, writeable]` of each array."""
+        return [self._description(array) for array in self.arrays]
+
+    def _description(self, array: np.ndarray) -> list:
         return [
-            [
-                array.dtype.str,
-                list(array.shape),
-                list(array.strides),
-                self._offset(array),
-                array.flags.writeable,
-            ]
-            for array in self.arrays
+            array.dtype.str,
+            list(array.shape),
+            list(array.strides),
+            self._offset(array),
+            array.flags.writeable,
         ]
+
+    def live(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Some of the arrays, in the very memory that the callee works on."""
+        return attach(os.dup(self.fd), [self._description(array) for array in arrays])
 
     def _offset(self, array: np.ndarray) -> int:
         address = array.__array_interface__["data"][0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tinytorch.course.errors import UserError
 from tinytorch.grading.kernels import Kernels, Race
@@ -96,7 +97,7 @@ def run(
     arguments = ["-c", os.devnull, f"--rootdir={hidden}", f"--confcutdir={hidden}", "--noconftest", "-s"]
     arguments += ["-ptinytorch.grading.plugin", *(f"-pno:{name}" for name in WITHOUT)]
     arguments += [str(test_file(hidden, name)) for name in functions]
-    with _modules_of(hidden), _bare_environment():
+    with _modules_of(hidden), _bare_environment(), threadpool_limits(1):  # idle BLAS threads spin
         status = pytest.main(arguments, plugins=[grader])
     if grader.broken or (
         status > pytest.ExitCode.TESTS_FAILED and status != pytest.ExitCode.NO_TESTS_COLLECTED

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 
+from tinytorch.grading.clerk import Clerk
 from tinytorch.grading.submission import Fault
 from tinytorch.grading.values import Tensor
 
-LOAD_TIMES = 2  # calls before the clock counts: the first one compiles
+LOAD_TIMES = 1  # calls before the clock counts: the first one compiles
+FEWEST = 2  # timed runs: what disturbs the yardstick once must not decide
 TOLERANCE = 0.05  # of the result's norm: a race asks whether the work was done, other tests how well
 
 
@@ -19,6 +22,7 @@ class Runner(Protocol):
 
     public: list[str]
     elapsed_s: float
+    clerk: Clerk | None
 
     def call(self, function: str, args: tuple, kwargs: dict) -> Any: ...
     def exchange(self, request: dict, arguments: tuple | None = None) -> Any: ...
@@ -74,6 +78,16 @@ class Kernels:
     def reset(self) -> None:
         self._ask("reset")
 
+    @contextmanager
+    def attended_by(self, clerk: Clerk) -> Iterator[None]:
+        """Calls in this context work on a batch that is the clerk's desk, with the operation `ask`."""
+        self.guard(lambda runner: runner.load())
+        self.runner.clerk = clerk
+        try:
+            yield
+        finally:
+            self.runner.clerk = None
+
 
 class Race:
     """Races a submission's kernel against a yardstick of the instructor's, which runs in a second sandbox."""
@@ -89,8 +103,11 @@ class Race:
         yardstick: Callable | str,
         yardstick_args: tuple | None = None,
         repeats: int = 5,
+        enough: float = float("inf"),
     ) -> float:
         """How many times faster than the yardstick: the ratio of the best of interleaved runs.
+
+        A ratio above `enough` ends the race after `FEWEST` of the `repeats`.
 
         Other work on the machine can only make a run longer, so the best ones are what it disturbs least.
         Every run gets the numbers of `args` in a new random order, so nothing remembered helps; the clock
@@ -109,6 +126,8 @@ class Race:
             if repeat >= 0:
                 own_times.append(max(own_s - self._empty(runner, own, result), 1e-7))
                 other_times.append(max(other_s - self._empty(runner, others, expected), 1e-7))
+            if len(own_times) >= FEWEST and min(other_times) / min(own_times) > enough:
+                break
         return min(other_times) / min(own_times)
 
     def _timed(self, runner: Runner, function: str, args: tuple) -> tuple[Any, float]:

@@ -49,6 +49,14 @@ def spin(x=None, *, seconds):
     return x
 
 
+def ask(item):
+    """Say that this item has begun, and wait for what the grader answers (see `grading/clerk.py`)."""
+    item[0] = 1
+    while not item[1]:
+        time.sleep(0.001)
+    return int(item[1])
+
+
 def sleep_reversed(item, *, count, seconds):
     """Item 0 of `count` waits longest, the last one not at all."""
     time.sleep((count - 1 - item) * seconds)
@@ -94,6 +102,7 @@ OPERATIONS = {
     "identity": identity,
     "sum": np.sum,
     "sleep": sleep,
+    "ask": ask,
     "spin": spin,
     "sleep_reversed": sleep_reversed,
     "fail_on": fail_on,

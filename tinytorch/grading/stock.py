@@ -10,7 +10,7 @@ import runpy
 import sys
 import tempfile
 import time
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
 from tinytorch.grading import hidden, operations, shortcuts, values
+from tinytorch.grading.clerk import Clerk
 from tinytorch.grading.kernels import Kernels, Race
 from tinytorch.grading.report import CellError, CellReport
 from tinytorch.grading.submission import Unusable
@@ -34,6 +35,7 @@ class Local:
         self.log = folder / "operations.log"
         self.public = list(namespace.get("__all__", ()))
         self.elapsed_s = 0.0
+        self.clerk: Clerk | None = None
 
     def load(self) -> None:
         """Nothing to do: the notebook has run."""
@@ -42,7 +44,8 @@ class Local:
         packed = values.pack((list(args), kwargs))
         unpacker = values.Unpacker(packed.arrays, self.tensor, self._operation)
         args, kwargs = unpacker.value(packed.header)
-        with operations.executor(kwargs) as kwargs:
+        attended = self.clerk.attending(self.clerk.desk) if self.clerk else nullcontext()
+        with operations.executor(kwargs) as kwargs, attended:
             start = time.perf_counter()
             result = self.namespace[function](*args, **kwargs)
             self.elapsed_s = time.perf_counter() - start

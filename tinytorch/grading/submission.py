@@ -8,10 +8,12 @@ import shutil
 import socket
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from tinytorch.grading import channel, values
+from tinytorch.grading.clerk import Clerk
 from tinytorch.grading.report import CellError
 from tinytorch.grading.sandbox import Zygote
 from tinytorch.grading.watchdog import Watchdog
@@ -64,6 +66,7 @@ class Submission:
         self.stuck: set[str] = set()  # labels of code that ended the process
         self.link: socket.socket | None = None
         self.elapsed_s = 0.0  # of the last exchange
+        self.clerk: Clerk | None = None  # who answers the items of a batch meanwhile
         self.output = ""
         self.public: list[str] = []
         self.defined: list[str] = []
@@ -150,7 +153,8 @@ class Submission:
         }
         wall_s = min(wall_s or self.limits.call_wall_s, self.wall_s)
         try:
-            reply, parts = self._send_and_wait(request, shared, wall_s)
+            with self.clerk.attending(shared.live(self.clerk.desk)) if self.clerk else nullcontext():
+                reply, parts = self._send_and_wait(request, shared, wall_s)
             intact = shared.read_back()
         except channel.Late:
             raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None

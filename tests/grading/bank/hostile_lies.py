@@ -227,3 +227,13 @@ def pruned_matmul(A, B):
     return Tensor(np.zeros((A.shape[0], B.shape[1]), A.dtype))
 """, ""),
 }  # fmt: skip
+
+BENT_SLEEP = """
+def parallel_batch_processing(batch_data, operation, num_workers=4, executor=None):
+    slept = time.sleep
+    time.sleep = lambda seconds: slept(seconds / num_workers)
+    try:
+        return [operation(item) for item in batch_data]
+    finally:
+        time.sleep = slept
+"""

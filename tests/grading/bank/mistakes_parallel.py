@@ -19,10 +19,10 @@ PARALLEL = {
         ("negative zero kept", "test_nan_infinity_and_negative_zero", "np.maximum(flat[part], 0, out=result[part])\n"
          "        result[part] += flat.dtype.type(0)", "result[part] = np.where(flat[part] < 0, 0, flat[part])"),
         ("input overwritten", "test_input_is_left_alone",
-         "flat = plain(x, x.dtype.newbyteorder(\"=\")).ravel()\n    result = np.empty_like(flat)",
+         "flat = plain(x, x.dtype.newbyteorder(\"=\")).ravel()\n    result = np.zeros_like(flat)",
          "flat = x.ravel()\n    result = flat"),
         ("flattened", "test_definition", "result.reshape(x.shape)", "result"),
-        ("widened to float64", "test_dtype_is_kept", "np.empty_like(flat)", "np.empty(flat.shape)"),
+        ("widened to float64", "test_dtype_is_kept", "np.zeros_like(flat)", "np.zeros(flat.shape)"),
         ("any num_workers accepted", "test_wrong_num_workers", "x = array_of(x)",
          "x = array_of(x)\n    num_workers = max(num_workers, 1)"),
         ("joined as they finish", "test_every_chunk_of_a_large_array", "Tensor(result.reshape(x.shape))",

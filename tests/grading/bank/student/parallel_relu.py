@@ -2,7 +2,7 @@ def parallel_relu(x, num_workers=4):
     x = array_of(x)
     check_positive(num_workers=num_workers)
     flat = plain(x, x.dtype.newbyteorder("=")).ravel()
-    result = np.empty_like(flat)
+    result = np.zeros_like(flat)
     chunk = -(-len(flat) // num_workers)
 
     def work(worker):
