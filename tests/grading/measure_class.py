@@ -4,7 +4,8 @@
     python tests/grading/measure_class.py --students 6
 
 The class is honest: right submissions, wrong ones, copies with other comments, some half done. Both graders
-skip measuring cells. Prints wall times, their ratio, and every mark that differs; exit code 1 if one does.
+skip measuring cells. Prints wall times, their ratio, the memory that our grader's own processes (sandboxes
+aside) took in each quarter of its run, and every mark that differs; exit code 1 if one does.
 """
 
 import argparse
@@ -16,10 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import suppress
+from itertools import islice, pairwise
 from pathlib import Path
 
 import nbformat
+import psutil
 from bank.alternatives import ALTERNATIVES
 from bank.mistakes import rounds
 from bank.submissions import kernel_names, student, students_submission, submission
@@ -29,7 +32,7 @@ from tinytorch.course.module import load_module
 from tinytorch.grading.classroom import CONFIG_FILE, Classroom, generate, init, open_classroom
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_TO_CHANCE = {"order of completion"}  # right by luck: two gradings of it may differ
+LEFT_TO_CHANCE = {"order of completion", "processor time for wall clock"}  # two gradings of these may differ
 NOISE = """
 import sys
 import warnings
@@ -43,6 +46,7 @@ def quantized_relu(x, scale=None):
     return _silent(x, scale)
 """
 BIN = Path(sys.executable).parent
+LOOK_S = 1.0
 
 
 def class_of(size: int) -> Iterator[tuple[str, NotebookNode]]:
@@ -114,13 +118,36 @@ def marks(course: Path) -> dict[str, dict[str, str]]:
         }
 
 
-def timed(command: list, course: Path) -> float:
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=course, capture_output=True, text=True)
-    elapsed = time.perf_counter() - start
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return elapsed
+def timed(command: list, course: Path) -> tuple[float, list[int]]:
+    """Seconds that the command took, and the bytes that its processes held, looked at once a second."""
+    start, held = time.perf_counter(), []
+    with tempfile.TemporaryFile("w+") as output:
+        running = subprocess.Popen(command, cwd=course, stdout=output, stderr=subprocess.STDOUT)
+        while running.poll() is None:
+            held.append(memory_of(psutil.Process(running.pid)))
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(LOOK_S)
+        elapsed = time.perf_counter() - start
+        output.seek(0)
+        if running.returncode:
+            sys.exit(f"{' '.join(map(str, command))} failed:\n{output.read()[-3000:]}")
+    return elapsed, held
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Bytes that belong to this process and those below it alone; what runs in sandboxes is left out."""
+    try:
+        if process.name() == "bwrap":
+            return 0
+        return process.memory_full_info().uss + sum(map(memory_of, process.children()))
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def by_quarter(held: list[int]) -> list[int]:
+    """The most megabytes in each quarter of a run."""
+    bounds = [len(held) * quarter // 4 for quarter in range(5)]
+    return [max(held[low:high], default=0) >> 20 for low, high in pairwise(bounds)]
 
 
 def main() -> int:
@@ -136,15 +163,18 @@ def main() -> int:
         shutil.copytree(ours, stock)
         config = stock / CONFIG_FILE
         config.write_text(config.read_text().replace("configure(c, ", "configure(c, protected=False, "))
-        ours_s = timed([BIN / "tito", "nbgrader", "autograde", "--json"], ours)
-        stock_s = timed([BIN / "nbgrader", "autograde", room.assignment], stock)
+        ours_s, held = timed([BIN / "tito", "nbgrader", "autograde", "--json"], ours)
+        stock_s, _ = timed([BIN / "nbgrader", "autograde", room.assignment], stock)
         differing = compare(marks(ours), marks(stock))
-    answer = {"students": size, "ours_s": round(ours_s, 1), "stock_s": round(stock_s, 1)}
-    print(
-        json.dumps(
-            answer | {"times_faster": round(stock_s / ours_s, 1), "marks_that_differ": differing}, indent=1
-        )
-    )
+    answer = {
+        "students": size,
+        "ours_s": round(ours_s, 1),
+        "stock_s": round(stock_s, 1),
+        "times_faster": round(stock_s / ours_s, 1),
+        "megabytes_by_quarter": by_quarter(held),
+        "marks_that_differ": differing,
+    }
+    print(json.dumps(answer, indent=1))
     return 1 if differing else 0
 
 

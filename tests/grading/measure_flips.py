@@ -1,0 +1,68 @@
+"""Grades submissions again and again while another process keeps a core busy: do their marks stay?
+
+    python tests/grading/measure_flips.py                 50 regradings of each
+    python tests/grading/measure_flips.py --times 5
+
+One submission wins every race by honest work; the others lose those that they should, of `SLOW`. Prints how
+often each test came out as it did; exit code 1 if any came out in two ways.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+from bank.mistakes import MISTAKES
+from bank.submissions import ROOT, judge, student, students_submission
+from nbformat import NotebookNode
+
+from tinytorch.course.module import load_module
+
+SLOW = {"no faster than i, j, k", "dense loops", "one after the other"}  # mistakes that only a clock can see
+
+
+def submissions() -> dict[str, NotebookNode]:
+    """A right one, and one in which all of these mistakes were made."""
+    slow = {each.kernel: each.made_in(student(each.kernel)) for each in MISTAKES if each.name in SLOW}
+    return {"right": students_submission(), "slow": students_submission(slow)}
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=50)
+    times = parser.parse_args().times
+    busy = multiprocessing.Process(target=spin, daemon=True)
+    busy.start()
+    module, flips = load_module(ROOT), {}
+    with tempfile.TemporaryDirectory(prefix="tinytorch-flips-") as folder:
+        for name, notebook in submissions().items():
+            path = Path(folder) / f"{name}.ipynb"
+            nbformat.write(notebook, path)
+            outcomes: dict[str, Counter] = {}
+            for time in range(times):
+                print(f"\r{name}: {time + 1} of {times}", end="", file=sys.stderr, flush=True)
+                report = judge(path, module).report
+                for cell in report.cells:
+                    for test in cell.tests:
+                        outcomes.setdefault(f"{cell.name}: {test.name}", Counter())[test.outcome] += 1
+            print(file=sys.stderr)
+            flips[name] = {test: count for test, count in outcomes.items() if len(count) > 1}
+            lost = [test for test, count in outcomes.items() if count["passed"] == 0]
+            print(
+                json.dumps({"submission": name, "times": times, "never passed": lost, "flips": flips[name]})
+            )
+    busy.kill()
+    return 1 if any(flips.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
