@@ -103,7 +103,7 @@ import numpy as np
 import scipy.sparse
 from numba import njit
 
-from tinytorch.core.tensor import Tensor
+from tinytorch.core.tensor import Tensor, as_array
 from tinytorch.hardware import (
     cpu,
     multiply_tile,
@@ -111,6 +111,7 @@ from tinytorch.hardware import (
     one_thread,
     panel_buffer,
     run_chunks,
+    streaming,
     tile_shape,
 )
 from tinytorch.hardware.int8 import (
@@ -143,20 +144,20 @@ __all__ = [
 
 # %% nbgrader={"grade": false, "grade_id": "operands", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| exporti
-REAL_NUMBERS = frozenset("bBhHiIlLqQefd")  # NumPy's characters for integers and floats up to 64 bits
+REAL_NUMBERS = frozenset(
+    map(np.dtype, "bBhHiIlLqQefd")
+)  # integers and floats up to 64 bits, in native byte order
 
 
 def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
     """The array in a Tensor or ndarray: real numbers, in native byte order, bool as int8."""
-    array = value.data if isinstance(value, Tensor) else np.asarray(value)
-    dtype = array.dtype
-    if dtype.char in REAL_NUMBERS and dtype.isnative:
+    array = value if type(value) is np.ndarray else as_array(value)
+    if array.dtype in REAL_NUMBERS:
         return array
-    if dtype.char == "?":
-        return array.astype(np.int8)
-    if dtype.char in REAL_NUMBERS:
-        return array.astype(dtype.newbyteorder("="))
-    raise TypeError(f"{name} holds {dtype}: a kernel takes integers and floats up to 64 bits")
+    native = np.dtype(np.int8) if array.dtype.kind == "b" else array.dtype.newbyteorder("=")
+    if native in REAL_NUMBERS:
+        return array.astype(native)
+    raise TypeError(f"{name} holds {array.dtype}: a kernel takes integers and floats up to 64 bits")
 
 
 def _dtypes(*operands: np.ndarray) -> tuple[np.dtype, np.dtype]:
@@ -819,6 +820,10 @@ for name, rate in rates.items():
 # Two cases need thought. NaN must stay NaN: a network that hides its NaN is hard to mend. And -0.0
 # gives 0.0.
 #
+# The loop below is decorated with `@streaming` (given). It hands your loop a few cache lines at a time,
+# begins each piece of the output on a line, and asks for the lines further on before your loop needs
+# them. Write the loop as if it saw the whole array.
+#
 # **Predict.** How many GB/s does your ReLU move at 10,000 numbers, and how many at 10 million?
 
 
@@ -858,12 +863,19 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
         ValueError: an `out` that does not fit.
     """
     x = _operand(x)
-    out, x = (np.empty_like(x, None, "A"), x) if out is None else _result_in(out, x)
+    if out is None:
+        out = np.empty_like(x, None, "A")
+    else:
+        out, x = _result_in(out, x)
     loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
-    loop(x.ravel("A"), out.ravel("A"))
+    if x.ndim == 1 and x.flags.forc:
+        loop(x, out)
+    else:
+        loop(x.ravel("A"), out.ravel("A"))  # flat, in the order of memory
     return Tensor(out)
 
 
+@streaming
 @njit(nogil=True)
 def _relu_loop(x: np.ndarray, out: np.ndarray) -> None:
     """out[i] = max(x[i], 0) over two 1-D arrays of one dtype; NaN stays NaN, -0.0 gives 0.0.
@@ -873,14 +885,9 @@ def _relu_loop(x: np.ndarray, out: np.ndarray) -> None:
     """
     ### BEGIN SOLUTION
     zero = x.dtype.type(0)
-    head = min(
-        -out.ctypes.data % 64 // out.itemsize, x.size
-    )  # from there on no store straddles two cache lines
-    for first, last in ((0, head), (head, x.size)):
-        source, target = x[first:last], out[first:last]
-        for i in range(last - first):
-            value = source[i]
-            target[i] = zero if value <= zero else value
+    for i in range(x.size):
+        value = x[i]
+        out[i] = zero if value <= zero else value
     ### END SOLUTION
 
 
@@ -968,6 +975,22 @@ def relu_loop(x, y):
 numbers = np.ones(1000, np.float32)
 relu_loop(numbers, numbers.copy())
 print(machine_code(relu_loop))
+
+# %% [markdown]
+# What does `@streaming` gain? It depends on the cache that the arrays lie in, and on the CPU. A copy moves
+# the same bytes and computes nothing, so it shows what there is to gain.
+
+# %% tags=["measure"]
+streamed_loop = hardware.streaming(relu_loop)
+print(f"{'GB/s, one thread':20}{'copy':>8}{'loop':>8}{'@streaming':>12}")
+for size in (30_000, 100_000, 1_000_000, 10_000_000):
+    x = np.random.default_rng(0).standard_normal(size, np.float32)
+    y = np.zeros_like(x)
+    copy, loop, streamed = (
+        2 * x.nbytes / median_s(operation, *operands, repeats=25) / 1e9
+        for operation, operands in ((np.copyto, (y, x)), (relu_loop, (x, y)), (streamed_loop, (x, y)))
+    )
+    print(f"{size:10,} numbers  {copy:8.1f}{loop:8.1f}{streamed:12.1f}")
 
 # %% [markdown]
 # ### Five operations, and what they cost
@@ -1226,21 +1249,23 @@ for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], 
 TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating system does not say
 
 
-def _block_lengths(K: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
+def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
     """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
 
     A panel of A (rows of a tile x depth) stays in the first-level cache, a block of A (rows x depth) with a
     panel of B in the second, a block of B (depth x columns) in the third. Each gets a part of its cache, as
-    the other operands pass through it too. The deeper a block, the less often C is read and written: a panel
-    of B may be several times the first-level cache, which it only passes through, in order. Past 512 steps C
-    costs next to nothing. K is cut into equal depths, so that no thin block is left.
+    the other operands pass through it too. A panel of B only passes through the first, in order, and is asked
+    for in time. So it may be several times as large, which is better, as C is then read and written less
+    often; but where all of C (M x N) stays in the second anyway, the panel need not be larger than the first.
+    Past 512 steps C costs next to nothing. K is cut into equal depths, so that no thin block is left.
     """
     tile_rows, tile_cols = tile_shape(dtype)
     if block_size is None:
         known = cpu().caches
         level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
-        most = min(512, 4 * level_1 // (tile_cols * dtype.itemsize))
-        depth = -(-K // -(-K // most)) if K else most
+        near = M * N * dtype.itemsize <= level_2 // 3
+        most = level_1 * (1 if near else 4) // (tile_cols * dtype.itemsize)
+        depth = -(-K // -(-K // min(512, most))) if K else most
         rows = min(level_2 // 4, 2**18) // (depth * dtype.itemsize)
         cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
     else:
@@ -1280,7 +1305,7 @@ def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | 
     _check_product(A, B)
     dtype, result_dtype = _dtypes(A, B)
     (M, K), N = A.shape, B.shape[1]
-    rows, depth, cols = _block_lengths(K, dtype, block_size)
+    rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
     tile_rows, tile_cols = tile_shape(dtype)
     C = np.empty((M, N), dtype)
     operands = (*_row_major(A.astype(dtype, copy=False)), *_row_major(B.astype(dtype, copy=False)), C)
@@ -1568,9 +1593,15 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
     if num_workers < 1:  # not by `_at_least_one`: a call would cost a small array 5 %
         raise ValueError(f"num_workers must be at least 1, not {num_workers}")
     x = _operand(x)
-    out, x = (np.empty_like(x, None, "A"), x) if out is None else _result_in(out, x)
+    if out is None:
+        out = np.empty_like(x, None, "A")
+    else:
+        out, x = _result_in(out, x)
     loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
-    source, target = x.ravel("A"), out.ravel("A")  # flat, in the order of memory
+    if x.ndim == 1 and x.flags.forc:
+        source, target = x, out
+    else:
+        source, target = x.ravel("A"), out.ravel("A")  # flat, in the order of memory
     ### BEGIN SOLUTION
     if x.nbytes < 2 * BYTES_PER_WORKER:
         loop(source, target)

@@ -9,6 +9,7 @@ from tinytorch.hardware.ceilings import Ceilings, ceilings
 from tinytorch.hardware.cpu import CPU, cpu
 from tinytorch.hardware.float_tile import multiply_tile, tile_shape
 from tinytorch.hardware.machine_code import machine_code
+from tinytorch.hardware.stream import streaming
 from tinytorch.hardware.threads import num_threads, one_thread, run_chunks, set_num_threads
 from tinytorch.hardware.workspace import panel_buffer
 
@@ -24,5 +25,6 @@ __all__ = [
     "panel_buffer",
     "run_chunks",
     "set_num_threads",
+    "streaming",
     "tile_shape",
 ]

@@ -1,6 +1,6 @@
 """What this machine can do at most, measured: arithmetic per second and bytes per second.
 
-The peak of the arithmetic is that of the register tiles on panels which stay in the first-level cache. The
+The peak of the arithmetic is that of the register tiles on panels which stay in the caches of the core. The
 bandwidth is that of a copy between arrays which no common cache holds. Measuring takes a second or two, once
 per machine: the result is kept in the user's cache folder, and made anew when the CPU, Numba's target or the
 code of this room changes.
@@ -22,9 +22,10 @@ from tinytorch.hardware.float_tile import multiply_tile, tile_shape
 from tinytorch.hardware.int8 import int8_path, measure_int8_peak
 from tinytorch.hardware.target import target_features, target_name
 from tinytorch.hardware.threads import num_threads, run_chunks
+from tinytorch.hardware.workspace import panel_buffer
 
-DEPTH = 128
-"""Of the panels: 24 KiB of B and 4 KiB of A in float32 on AVX-512, which a first-level cache holds."""
+DEPTH = 256
+"""Of the panels: deep enough that the tile of C costs next to nothing, and never far from the core."""
 COPY_BYTES = 2**27
 """To be copied, and as much to copy it to: several times what the caches of a common CPU hold."""
 RUN_S = 0.15
@@ -86,7 +87,9 @@ def _float_peak(dtype: np.dtype, threads: int) -> float:
     calls = 200
 
     def measure() -> float:
-        A_panels, B_panels = np.ones((1, rows, DEPTH), dtype), np.ones((1, DEPTH, cols), dtype)
+        A_panels = panel_buffer("A", (1, rows, DEPTH), dtype)
+        B_panels = panel_buffer("B", (1, DEPTH, cols), dtype)
+        A_panels[:], B_panels[:] = 1, 1
         C = np.empty((rows, cols), dtype)
         return 2 * rows * cols * DEPTH * calls / _fastest(lambda: _repeat_tile(A_panels, B_panels, C, calls))
 

@@ -44,6 +44,8 @@ ELEMENTS = {
     types.int64: I64,
 }
 CACHE_LINE = 64
+STEPS_AHEAD = 16
+"""How long before its use a row of B is asked for: a panel of B may be larger than the first-level cache."""
 
 
 @cache
@@ -70,8 +72,9 @@ def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accum
     and of one dtype: float32, float64 or int64 (exact, modulo 2**64). At the lower and the right edge of C
     only what lies inside C is computed and written. As everywhere in Numba, indices are not checked.
 
-    While it runs, the tile of C comes to the first-level cache, and a part of B_panels[j + 1] too: the i-th
-    of as many parts as there are panels of A. So a loop over all i inside a loop over j never waits for B.
+    While it runs, the tile of C and A_panels[i + 1] come to the first-level cache, and a part of
+    B_panels[j + 1] to the second: the i-th of as many parts as there are panels of A. So a loop over all i
+    inside a loop over j waits for neither.
     """
     check_operands(A_panels, B_panels, C)
     indices = [types.intp] * 2
@@ -212,8 +215,9 @@ def register_tile(module, dtype, rows: int, vectors: int, lanes: int):
     for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
         for lane in range(0, vectors * lanes, CACHE_LINE * 8 // dtype.bitwidth):
             llvm.prefetch(builder, builder.gep(c_row, [i64(lane)]), write=True)
-    sums = accumulation(builder, dtype, a_rows, b, depth, vectors, lanes, (ahead, step))
     size = dtype.bitwidth // 8
+    soon = lines_ahead(builder, dtype, a, a_stride, b, rows, vectors, lanes)
+    sums = accumulation(builder, dtype, a_rows, b, depth, vectors, lanes, soon, (ahead, step))
     with builder.if_else(accumulate) as (adding, storing):
         with adding:
             for c_row, row in zip(c_rows, sums, strict=True):
@@ -229,10 +233,29 @@ def register_tile(module, dtype, rows: int, vectors: int, lanes: int):
     return function
 
 
-def accumulation(builder, dtype, a_rows, b, depth, vectors: int, lanes: int, ahead):
+def lines_ahead(builder, dtype, a, a_stride, b, rows: int, vectors: int, lanes: int):
+    """What else to ask for in each step of the innermost loop: (address, bytes from step to step).
+
+    With AVX-512 a step is long enough for the next panel of A, and for the row of B that is needed soon. With
+    narrower vectors such requests would take the place of loads.
+    """
+    if target_registers().bytes < CACHE_LINE:
+        return []
+    size, cols = dtype.bitwidth // 8, tile_shape(np.dtype(str(dtype)))[1]
+    a_next = builder.gep(a, [builder.mul(a_stride, i64(rows))])
+    b_soon = [builder.gep(b, [i64(STEPS_AHEAD * cols + v * lanes)]) for v in range(vectors)]
+    byte = llvm.I8.as_pointer()
+    return [
+        (builder.bitcast(address, byte), i64(step))
+        for address, step in [(a_next, rows * size), *((line, cols * size) for line in b_soon)]
+    ]
+
+
+def accumulation(builder, dtype, a_rows, b, depth, vectors: int, lanes: int, soon, later):
     """Emit the innermost loop, sums[r][v] += a_rows[r][p] * (v-th vector of b[p]); returns the sums.
 
-    `ahead` (an address and a step in bytes) is what the loop asks for meanwhile.
+    `soon` and `later` (addresses, and steps in bytes) are what the loop asks for meanwhile, for the first
+    level of the cache and for the second.
     """
     vector = ir.VectorType(ELEMENTS[dtype], lanes)
     panel_cols = tile_shape(np.dtype(str(dtype)))[1]
@@ -248,7 +271,8 @@ def accumulation(builder, dtype, a_rows, b, depth, vectors: int, lanes: int, ahe
         llvm.load(builder, builder.gep(b_row, [i64(v * lanes)]), vector, dtype.bitwidth // 8)
         for v in range(vectors)
     ]
-    llvm.prefetch(builder, builder.gep(ahead[0], [builder.mul(p, ahead[1])]))
+    for level, (address, step) in [*((1, line) for line in soon), (2, later)]:
+        llvm.prefetch(builder, builder.gep(address, [builder.mul(p, step)]), level=level)
     added = []
     for a_row, row in zip(a_rows, sums, strict=True):
         broadcast = llvm.splat(builder, builder.load(builder.gep(a_row, [p])), lanes)

@@ -1,0 +1,103 @@
+"""A loop over long arrays, cut so that the caches keep up with it.
+
+    @streaming
+    @njit(nogil=True)
+    def negate(x, out):                          a loop over two 1-D arrays of one length and one item size
+        for i in range(x.size):
+            out[i] = -x[i]
+
+        x     |-|---------|---------|---------|---     pieces: the first one ends where a cache line of `out`
+        out   |-|---------|---------|---------|---     begins, the others are PIECE_BYTES long
+                     ^              ^
+                   computed      asked for
+
+The prefetchers of the hardware stop where a page ends (Intel 64 and IA-32 Architectures Optimization
+Reference Manual, "Data Prefetching"). So each piece, before it is computed, asks for the lines that lie
+AHEAD_BYTES further on, of x to read them and of `out` to write them. And stores that begin on a line never
+straddle two.
+"""
+
+from collections.abc import Callable
+
+from numba import njit
+from numba.core import cgutils, types
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from tinytorch.hardware import llvm
+from tinytorch.hardware.llvm import i64
+
+LINE_BYTES = 64
+PIECE_BYTES = 512
+AHEAD_BYTES = 1024
+"""Measured on an AVX-512 Xeon: pieces of up to 2 KiB, asked for up to 4 KiB ahead, are within 2 % of this."""
+
+
+def streaming(loop: Callable) -> Callable:
+    """`loop(x, out)`, called for one piece of both arrays after the other.
+
+    `loop` is an `@njit` function of two 1-D arrays of one length and one item size that treats each element
+    by itself. Anything else than a function of Numba's is returned as it is.
+    """
+    if not isinstance(loop, Dispatcher):
+        return loop
+
+    @njit(nogil=True)
+    def in_pieces(x, out):
+        length = PIECE_BYTES // out.itemsize
+        first, last = 0, min(-out.ctypes.data % LINE_BYTES // out.itemsize, out.size)
+        while first < out.size:
+            _ask_for(x, out, first + AHEAD_BYTES // out.itemsize)
+            loop(_piece(x, first, last), _piece(out, first, last))
+            first, last = last, min(last + length, out.size)
+
+    return in_pieces
+
+
+@intrinsic
+def _piece(typingctx, array, first, last):
+    """array[first:last] for 0 <= first <= last, without the cost of a slice: nothing is counted or checked.
+
+    It must not outlive `array`.
+    """
+    if not isinstance(array, types.Array) or array.ndim != 1:
+        raise TypingError(f"a streaming loop takes 1-D arrays, not {array}")
+
+    def codegen(context, builder, signature, args):
+        whole, first, last = args
+        start = llvm.element_pointer(context, builder, array, whole, [first])
+        whole, part = (
+            context.make_array(array)(context, builder, whole),
+            context.make_array(array)(context, builder),
+        )
+        context.populate_array(
+            part,
+            data=start,
+            shape=cgutils.pack_array(builder, [builder.sub(last, first)]),
+            strides=whole.strides,
+            itemsize=whole.itemsize,
+            meminfo=None,
+        )
+        return part._getvalue()
+
+    return array(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _ask_for(typingctx, x, out, first):
+    """Prefetch a piece of x, to be read, and of out, to be written; it may lie beyond their ends."""
+
+    def codegen(context, builder, signature, args):
+        x, out, first = args
+        byte = llvm.I8.as_pointer()
+        source, target = (
+            builder.bitcast(llvm.element_pointer(context, builder, kind, array, [first]), byte)
+            for kind, array in zip(signature.args[:2], (x, out), strict=True)
+        )
+        for offset in range(0, PIECE_BYTES, LINE_BYTES):
+            llvm.prefetch(builder, builder.gep(source, [i64(offset)]))
+            llvm.prefetch(builder, builder.gep(target, [i64(offset)]), write=True)
+        return context.get_dummy_value()
+
+    return types.void(x, out, types.intp), codegen
