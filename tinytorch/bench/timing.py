@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-SHORTEST_SAMPLE_S = 1e-3
+SHORTEST_SAMPLE_S = 3e-3
 """A sample runs its contender as often as it takes to reach this, as a loop of its own would: the first call
 finds in the caches what the contender before it left there."""
 SPIN_S = 0.15
