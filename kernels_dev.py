@@ -1252,21 +1252,21 @@ TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating s
 def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
     """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
 
-    A panel of A (rows of a tile x depth) stays in the first-level cache, a block of A (rows x depth) with a
-    panel of B in the second, a block of B (depth x columns) in the third. Each gets a part of its cache, as
-    the other operands pass through it too. A panel of B only passes through the first, in order, and is asked
-    for in time. So it may be several times as large, which is better, as C is then read and written less
-    often; but where all of C (M x N) stays in the second anyway, the panel need not be larger than the first.
-    Past 512 steps C costs next to nothing. K is cut into equal depths, so that no thin block is left.
+    A block of A (rows x depth) stays in the second-level cache, a block of B (depth x columns) in the third.
+    Each gets a part of its cache, as the other operands pass through it too. The panels only pass through the
+    first, in order, and are asked for in time, so they may be larger than it. The deeper they are, the less
+    often C (M x N) is read and written: 1024 steps, or 512 where C stays in the second-level cache anyway. K
+    is cut into equal depths, so that no thin block is left.
     """
     tile_rows, tile_cols = tile_shape(dtype)
     if block_size is None:
         known = cpu().caches
         level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
-        near = M * N * dtype.itemsize <= level_2 // 3
-        most = level_1 * (1 if near else 4) // (tile_cols * dtype.itemsize)
-        depth = -(-K // -(-K // min(512, most))) if K else most
-        rows = min(level_2 // 4, 2**18) // (depth * dtype.itemsize)
+        most = min(
+            512 if M * N * dtype.itemsize < level_2 else 1024, 8 * level_1 // (tile_cols * dtype.itemsize)
+        )
+        depth = -(-K // -(-K // most)) if K else most
+        rows = min(level_2 // 2, 2**19) // (depth * dtype.itemsize)
         cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
     else:
         depth = rows = cols = _at_least_one("block_size", block_size)
@@ -1347,15 +1347,23 @@ def _pack(X, turned, row, rows, col, cols, panel):
 
 
 @njit(nogil=True)
+def _columns(X, turned, row, rows, col, cols):
+    """Given. X[row : row + rows, col : col + cols], or that part of the transpose of X."""
+    return X[col : col + cols, row : row + rows] if turned else X[row : row + rows, col : col + cols]
+
+
+@njit(nogil=True)
 def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels, B_panels):
     """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], block by block, tile by tile.
 
     The panels are the size of a block: A_panels (panels, tile rows, depth) and B_panels (panels, depth, tile
     cols).
 
-        multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate)
+        multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate, soon)
 
     writes (or, with `accumulate`, adds to) the tile of C at [row, col], from panel i of A and panel j of B.
+    `soon` may be left out. It is a matrix that you will read when all tiles of panel j are done: memory is
+    asked for it meanwhile. `_columns` gives you such a part of B.
     """
     K = A.shape[0] if A_turned else A.shape[1]
     tile_rows, tile_cols, block = A_panels.shape[1], B_panels.shape[2], B_panels.shape[1]
@@ -1373,9 +1381,11 @@ def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels,
                     panel = (j - j0) // tile_cols
                     if i0 == top:
                         _pack(B, B_turned, p0, depth, j, min(tile_cols, right - j), B_panels[panel])
+                    to_pack = depth if i0 == top else 0
+                    soon = _columns(B, B_turned, p0, to_pack, j + tile_cols, tile_cols)
                     for i in range(i0, min(i0 + height, bottom), tile_rows):  # a panel of A passes by
                         multiply_tile(
-                            A_panels, (i - i0) // tile_rows, B_panels, panel, C, i, j, depth, p0 > 0
+                            A_panels, (i - i0) // tile_rows, B_panels, panel, C, i, j, depth, p0 > 0, soon
                         )
     ### END SOLUTION
 
@@ -1926,7 +1936,7 @@ plt.show()
 TILE = quantized_tile()
 Q_ROWS, Q_COLS, Q_GROUP, Q_OFFSET = TILE.rows, TILE.cols, TILE.group, TILE.offset
 Q_SLAB = 4  # panels of B whose sums are dequantized at once, while they are in the second-level cache
-Q_BLOCK = 2**18  # bytes of the block of A that stays in the second-level cache
+Q_BLOCK = 2**19  # bytes of the block of A that stays in the second-level cache
 LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
 
 
@@ -2003,13 +2013,13 @@ def _int8_blocks(A, step, panels, C, *scales) -> None:
     """C = A @ B (times the scales), in blocks of rows that stay in the second-level cache, on all threads."""
     chunks, count, lines, _, _ = panels.shape
     depth = (lines - 1) * Q_GROUP
-    tiles = max(1, Q_BLOCK // (chunks * depth * Q_ROWS + 1))
     wide = Q_SLAB if scales else max(1, count)
 
-    def stripe(first, last):  # of tiles of rows
-        height = min(tiles, last - first)
-        A_panels = panel_buffer("int8 A", (chunks, height, Q_ROWS, depth), TILE.a_dtype)
-        sums = panel_buffer("int8 sums", (height * Q_ROWS, Q_SLAB * Q_COLS), np.int32) if scales else None
+    def stripe(first, last):  # of tiles of rows, in near-equal blocks
+        blocks = max(1, round((last - first) * Q_ROWS * chunks * depth / Q_BLOCK))
+        tiles = -(-(last - first) // blocks)
+        A_panels = panel_buffer("int8 A", (chunks, tiles, Q_ROWS, depth), TILE.a_dtype)
+        sums = panel_buffer("int8 sums", (tiles * Q_ROWS, Q_SLAB * Q_COLS), np.int32) if scales else None
         for tile in range(first, last, tiles):
             block = C[tile * Q_ROWS : min(tile + tiles, last) * Q_ROWS]
             for chunk in range(chunks):

@@ -31,7 +31,7 @@ def assembly(tile, triple, cpu):
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), "tile")
     a, a_stride, *panel, c, c_stride, depth_bytes, accumulate = function.args
     builder = ir.IRBuilder(function.append_basic_block())
-    tile.emit(builder, Operands(a, a_stride, Panel(*panel), c, c_stride, depth_bytes, accumulate))
+    tile.emit(builder, Operands(a, a_stride, Panel(*panel), c, c_stride, depth_bytes, accumulate), tile.rows)
     if tile.emit_release:
         tile.emit_release(builder)
     builder.ret_void()

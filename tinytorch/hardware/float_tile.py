@@ -1,7 +1,7 @@
 """The register tile for float32, float64 and int64: the one instruction a matrix product is made of.
 
     rows, cols = tile_shape(dtype)
-    multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate)   # inside an @njit function
+    multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate, soon)   # in an @njit function
 
 computes a small tile of C, held in vector registers from the first product to the last:
 
@@ -34,7 +34,7 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from tinytorch.hardware import llvm
+from tinytorch.hardware import llvm, prefetch
 from tinytorch.hardware.llvm import I64, i64
 from tinytorch.hardware.target import target_registers
 
@@ -43,9 +43,6 @@ ELEMENTS = {
     types.float64: ir.DoubleType(),
     types.int64: I64,
 }
-CACHE_LINE = 64
-STEPS_AHEAD = 16
-"""How long before its use a row of B is asked for: a panel of B may be larger than the first-level cache."""
 
 
 @cache
@@ -64,7 +61,7 @@ def tile_shape(dtype) -> tuple[int, int]:
 
 
 @intrinsic
-def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accumulate):
+def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accumulate, soon=None):
     """C[row:row+rows, col:col+cols] = (or, with `accumulate`, +=) A_panels[i,:,:depth] @ B_panels[j,:depth].
 
     An instruction for `@njit` functions. `A_panels` is (panels, rows, at least depth) and `B_panels` (panels,
@@ -72,29 +69,33 @@ def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accum
     and of one dtype: float32, float64 or int64 (exact, modulo 2**64). At the lower and the right edge of C
     only what lies inside C is computed and written. As everywhere in Numba, indices are not checked.
 
-    While it runs, the tile of C and A_panels[i + 1] come to the first-level cache, and a part of
-    B_panels[j + 1] to the second: the i-th of as many parts as there are panels of A. So a loop over all i
-    inside a loop over j waits for neither.
+    While it runs, the tile of C and A_panels[i + 1] come to the first-level cache. And a part of `soon` comes
+    to the second, the i-th of as many parts as there are panels of A: a matrix of any strides that is read
+    after the last of them; B_panels[j + 1] if it is left out or empty. So a loop over all i inside a loop
+    over j waits for none of them.
     """
     check_operands(A_panels, B_panels, C)
-    indices = [types.intp] * 2
-    signature = types.void(A_panels, types.intp, B_panels, types.intp, C, *indices, types.intp, types.boolean)
+    index, soon = types.intp, types.none if soon is None else soon
+    signature = types.void(A_panels, index, B_panels, index, C, *[index] * 3, types.boolean, soon)
 
     def codegen(context, builder, signature, args):
-        A_type, _, B_type, _, C_type = signature.args[:5]
-        A, i, B, j, C, row, col, depth, accumulate = args
+        A_type, _, B_type, _, C_type, *_, soon_type = signature.args
+        A, i, B, j, C, row, col, depth, accumulate, soon = args
         a = llvm.element_pointer(context, builder, A_type, A, [i])
         b = llvm.element_pointer(context, builder, B_type, B, [j])
         c = llvm.element_pointer(context, builder, C_type, C, [row, col])
         height, width = shape_of(context, builder, C_type, C)
         below, right = builder.sub(height, row), builder.sub(width, col)
         panels, _, a_stride = shape_of(context, builder, A_type, A)
-        row_bytes = tile_shape(np.dtype(str(C_type.dtype)))[1] * C_type.dtype.bitwidth // 8
-        step = builder.udiv(i64(row_bytes), panels)
         b_next = llvm.element_pointer(context, builder, B_type, B, [builder.add(j, i64(1))])
-        part = builder.mul(builder.mul(step, depth), i)
-        ahead = builder.gep(builder.bitcast(b_next, llvm.I8.as_pointer()), [part])
-        arguments = [a, a_stride, b, c, width, depth, accumulate, ahead, step, below, right]
+        row_bytes = i64(tile_shape(np.dtype(str(C_type.dtype)))[1] * C_type.dtype.bitwidth // 8)
+        rows = prefetch.Rows(b_next, depth, row_bytes, row_bytes)
+        walk = prefetch.walk_through(builder, rows, i, panels, depth)
+        if isinstance(soon_type, types.Array):
+            rows = prefetch.rows_of(context, builder, soon_type, soon)
+            through_soon = prefetch.walk_through(builder, rows, i, panels, depth)
+            walk = prefetch.choose(builder, builder.icmp_signed(">", rows.count, i64(0)), through_soon, walk)
+        arguments = [a, a_stride, b, c, width, depth, accumulate, *walk, below, right]
         compiled_tile(C_type.dtype).call(builder, arguments)
         return context.get_dummy_value()
 
@@ -151,7 +152,7 @@ def tile_function(module, name: str, dtype):
         for vectors in range(1, cols // lanes + 1)
     }
     tile, builder = internal_function(module, name, [*tile_arguments(dtype), I64, I64])
-    a, a_stride, b, c, c_stride, depth, accumulate, ahead, step, below, right = tile.args
+    a, a_stride, b, c, c_stride, depth, accumulate, *walk, below, right = tile.args
     height, width = minimum(builder, below, i64(rows)), minimum(builder, right, i64(cols))
     vectors = builder.sdiv(builder.add(width, i64(lanes - 1)), i64(lanes))
     covered = i64(rows)
@@ -171,7 +172,7 @@ def tile_function(module, name: str, dtype):
         block = builder.append_basic_block(kernel.name)
         choice.add_case(i64(kernel_vectors * (rows + 1) + kernel_height), block)
         builder.position_at_end(block)
-        builder.call(kernel, [a, a_stride, b, to, to_stride, depth, add_to_c, ahead, step])
+        builder.call(kernel, [a, a_stride, b, to, to_stride, depth, add_to_c, *walk])
         builder.branch(computed)
     builder.position_at_end(outside)
     builder.ret_void()
@@ -200,96 +201,62 @@ def minimum(builder, x, y):
 
 
 def tile_arguments(dtype) -> list[ir.Type]:
-    """a, stride of a, b, c, stride of c, depth, accumulate, ahead, step (of `ahead`, in bytes)."""
+    """a, stride of a, b, c, stride of c, depth, accumulate, and the parts of a `prefetch.Walk`."""
     pointer = ELEMENTS[dtype].as_pointer()
-    return [pointer, I64, pointer, pointer, I64, I64, llvm.I1, llvm.I8.as_pointer(), I64]
+    return [pointer, I64, pointer, pointer, I64, I64, llvm.I1, *prefetch.WALK_TYPES]
 
 
 def register_tile(module, dtype, rows: int, vectors: int, lanes: int):
     """The tile of one height and width, all of which lies inside C."""
     name = f"multiply_tile_{dtype}_{rows}x{vectors}"
     function, builder = internal_function(module, name, tile_arguments(dtype))
-    a, a_stride, b, c, c_stride, depth, accumulate, ahead, step = function.args
+    a, a_stride, b, c, c_stride, depth, accumulate, *walk = function.args
     a_rows = [builder.gep(a, [builder.mul(a_stride, i64(r))]) for r in range(rows)]
     c_rows = [builder.gep(c, [builder.mul(c_stride, i64(r))]) for r in range(rows)]
-    for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
-        for lane in range(0, vectors * lanes, CACHE_LINE * 8 // dtype.bitwidth):
-            llvm.prefetch(builder, builder.gep(c_row, [i64(lane)]), write=True)
     size = dtype.bitwidth // 8
-    soon = lines_ahead(builder, dtype, a, a_stride, b, rows, vectors, lanes)
-    sums = accumulation(builder, dtype, a_rows, b, depth, vectors, lanes, soon, (ahead, step))
+    for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
+        for lane in range(0, vectors * lanes, prefetch.CACHE_LINE // size):
+            llvm.prefetch(builder, builder.gep(c_row, [i64(lane)]), write=True)
+    panel_cols = tile_shape(np.dtype(str(dtype)))[1]
+    a_next = builder.gep(a, [builder.mul(a_stride, i64(rows))])
+    close_by = prefetch.close_by(builder, a_next, b, rows, panel_cols, vectors, size)
+    vector = ir.VectorType(ELEMENTS[dtype], lanes)
+
+    def step(p, sums):
+        for address, stride in close_by:
+            llvm.prefetch(builder, builder.gep(address, [builder.mul(p, stride)]))
+        b_row = builder.gep(b, [builder.mul(p, i64(panel_cols))])
+        b_vectors = [
+            llvm.load(builder, builder.gep(b_row, [i64(v * lanes)]), vector, size) for v in range(vectors)
+        ]
+        added = []
+        for r, a_row in enumerate(a_rows):
+            broadcast = llvm.splat(builder, builder.load(builder.gep(a_row, [p])), lanes)
+            for v, b_vector in enumerate(b_vectors):
+                added.append(llvm.multiply_add(builder, broadcast, b_vector, sums[r * vectors + v]))
+        return added
+
+    sums = accumulate_on(builder, step, [llvm.zeros(vector)] * (rows * vectors), depth, prefetch.Walk(*walk))
+    places = [builder.gep(c_row, [i64(v * lanes)]) for c_row in c_rows for v in range(vectors)]
     with builder.if_else(accumulate) as (adding, storing):
         with adding:
-            for c_row, row in zip(c_rows, sums, strict=True):
-                for v, total in enumerate(row):
-                    place = builder.gep(c_row, [i64(v * lanes)])
-                    old = llvm.load(builder, place, total.type, size)
-                    llvm.store(builder, llvm.add(builder, old, total), place, size)
+            for place, total in zip(places, sums, strict=True):
+                old = llvm.load(builder, place, vector, size)
+                llvm.store(builder, llvm.add(builder, old, total), place, size)
         with storing:
-            for c_row, row in zip(c_rows, sums, strict=True):
-                for v, total in enumerate(row):
-                    llvm.store(builder, total, builder.gep(c_row, [i64(v * lanes)]), size)
+            for place, total in zip(places, sums, strict=True):
+                llvm.store(builder, total, place, size)
     builder.ret_void()
     return function
 
 
-def lines_ahead(builder, dtype, a, a_stride, b, rows: int, vectors: int, lanes: int):
-    """What else to ask for in each step of the innermost loop: (address, bytes from step to step).
-
-    With AVX-512 a step is long enough for the next panel of A, and for the row of B that is needed soon. With
-    narrower vectors such requests would take the place of loads.
-    """
-    if target_registers().bytes < CACHE_LINE:
-        return []
-    size, cols = dtype.bitwidth // 8, tile_shape(np.dtype(str(dtype)))[1]
-    a_next = builder.gep(a, [builder.mul(a_stride, i64(rows))])
-    b_soon = [builder.gep(b, [i64(STEPS_AHEAD * cols + v * lanes)]) for v in range(vectors)]
-    byte = llvm.I8.as_pointer()
-    return [
-        (builder.bitcast(address, byte), i64(step))
-        for address, step in [(a_next, rows * size), *((line, cols * size) for line in b_soon)]
-    ]
-
-
-def accumulation(builder, dtype, a_rows, b, depth, vectors: int, lanes: int, soon, later):
-    """Emit the innermost loop, sums[r][v] += a_rows[r][p] * (v-th vector of b[p]); returns the sums.
-
-    `soon` and `later` (addresses, and steps in bytes) are what the loop asks for meanwhile, for the first
-    level of the cache and for the second.
-    """
-    vector = ir.VectorType(ELEMENTS[dtype], lanes)
-    panel_cols = tile_shape(np.dtype(str(dtype)))[1]
-    before = builder.block
-    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
-    builder.cbranch(builder.icmp_signed(">", depth, i64(0)), loop, after)
-
-    builder.position_at_end(loop)
-    p = builder.phi(I64)
-    sums = [[builder.phi(vector) for _ in range(vectors)] for _ in a_rows]
-    b_row = builder.gep(b, [builder.mul(p, i64(panel_cols))])
-    b_vectors = [
-        llvm.load(builder, builder.gep(b_row, [i64(v * lanes)]), vector, dtype.bitwidth // 8)
-        for v in range(vectors)
-    ]
-    for level, (address, step) in [*((1, line) for line in soon), (2, later)]:
-        llvm.prefetch(builder, builder.gep(address, [builder.mul(p, step)]), level=level)
-    added = []
-    for a_row, row in zip(a_rows, sums, strict=True):
-        broadcast = llvm.splat(builder, builder.load(builder.gep(a_row, [p])), lanes)
-        added.append(
-            [llvm.multiply_add(builder, broadcast, y, z) for y, z in zip(b_vectors, row, strict=True)]
-        )
-    p_next = builder.add(p, i64(1))
-    p.add_incoming(i64(0), before)
-    p.add_incoming(p_next, loop)
-    repeat = builder.cbranch(builder.icmp_signed("<", p_next, depth), loop, after)
-    llvm.keep_rolled(repeat)
-
-    builder.position_at_end(after)
-    totals = [[builder.phi(vector) for _ in range(vectors)] for _ in a_rows]
-    for r in range(len(a_rows)):
-        for v in range(vectors):
-            for phi in (sums[r][v], totals[r][v]):
-                phi.add_incoming(llvm.zeros(vector), before)
-                phi.add_incoming(added[r][v], loop)
-    return totals
+def accumulate_on(builder, step, sums: list, depth, walk: prefetch.Walk) -> list:
+    """Emit sums = step(p, sums) for each p < depth, on a walk: a stretch of it, then as many steps."""
+    first, (row, walked, *sums), end_stretch = llvm.open_loop(
+        builder, i64(0), depth, [walk.start, i64(0), *sums], prefetch.STRETCH
+    )
+    farther = prefetch.walk_on(builder, walk, row, walked)
+    last = minimum(builder, builder.add(first, i64(prefetch.STRETCH)), depth)
+    p, sums, end_step = llvm.open_loop(builder, first, last, sums, 1)
+    _, _, *sums = end_stretch([*farther, *end_step(step(p, sums))])
+    return sums

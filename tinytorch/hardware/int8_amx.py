@@ -35,11 +35,21 @@ def tiles_permitted() -> bool:
 
 
 def amx_tile() -> QuantizedTile:
-    """The 32 x 32 tile of four accumulating tile registers."""
-    signed = np.dtype(np.int8)
+    """The 32 x 32 tile of four accumulating tile registers; at a lower edge two of them."""
+    signed, side = np.dtype(np.int8), 2 * SIDE
     return QuantizedTile(
-        "amx", 2 * SIDE, 2 * SIDE, signed, signed, 0, _emit, emit_release=_emit_release, panel_bytes=2**15
-    )  # a tile register takes a cache line a cycle: only the first-level cache gives that
+        "amx",
+        side,
+        side,
+        signed,
+        signed,
+        offset=0,
+        heights=(SIDE, side),
+        emit=_emit,
+        emit_release=_emit_release,
+        panel_bytes=2
+        ** 15,  # a tile register takes a cache line a cycle: only the first-level cache gives that
+    )
 
 
 def _call(builder, name, *arguments, returns=VOID):
@@ -71,29 +81,36 @@ def _emit_release(builder):
     _call(builder, "tilerelease")
 
 
-def _emit(builder, operands):
+def _emit(builder, operands, rows):
     _emit_configure(builder)
-    c_below = builder.gep(operands.c, [builder.mul(operands.c_stride, i64(SIDE))])
-    corners = [builder.gep(top, [i64(side)]) for top in (operands.c, c_below) for side in (0, LINE)]
+    below = range(rows // SIDE)  # registers below each other: each meets two beside each other
+    starts, c_starts = (
+        [builder.gep(start, [builder.mul(stride, i64(SIDE * r))]) for r in below]
+        for start, stride in ((operands.a, operands.a_stride), (operands.c, operands.c_stride))
+    )
+    corners = [builder.gep(start, [i64(side)]) for start in c_starts for side in (0, LINE)]
     with builder.if_else(operands.accumulate) as (add, overwrite):
         with add:
             for number, at in enumerate(corners):
                 _call(builder, "tileloadd64", _register(number), at, operands.c_stride)
         with overwrite:
-            for number in range(4):
+            for number in range(len(corners)):
                 _call(builder, "tilezero", _register(number))
-    a_below = builder.gep(operands.a, [builder.mul(operands.a_stride, i64(SIDE))])
     b_stride = i64(2 * LINE)
     with cgutils.for_range_slice(
         builder, i64(0), operands.depth_bytes, i64(LINE), intp=I64, inc=True
     ) as loop:
         k = loop[0]
         b_line = builder.gep(operands.b.start, [builder.mul(k, i64(2 * SIDE))])
-        _call(builder, "tileloadd64", _register(4), builder.gep(operands.a, [k]), operands.a_stride)
-        _call(builder, "tileloadd64", _register(6), b_line, b_stride)
-        _call(builder, "tileloadd64", _register(5), builder.gep(a_below, [k]), operands.a_stride)
-        _call(builder, "tileloadd64", _register(7), builder.gep(b_line, [i64(LINE)]), b_stride)
-        for c, a, b in ((0, 4, 6), (1, 4, 7), (2, 5, 6), (3, 5, 7)):
+        for side in (0, 1):
+            if side < len(starts):
+                a_row = builder.gep(starts[side], [k])
+                _call(builder, "tileloadd64", _register(4 + side), a_row, operands.a_stride)
+            _call(
+                builder, "tileloadd64", _register(6 + side), builder.gep(b_line, [i64(LINE * side)]), b_stride
+            )
+        for number in range(len(corners)):
+            c, a, b = number, 4 + number // 2, 6 + number % 2
             _call(builder, "tdpbssd", _register(c), _register(a), _register(b))
     for number, at in enumerate(corners):
         _call(builder, "tilestored64", _register(number), at, operands.c_stride)

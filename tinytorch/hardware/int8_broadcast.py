@@ -3,7 +3,12 @@
 from llvmlite import ir
 
 from tinytorch.hardware.int8_tile import GROUP_BYTES
-from tinytorch.hardware.llvm import I32, i64, load, prefetch, splat, store, zeros
+from tinytorch.hardware.llvm import I32, i64, load, open_loop, prefetch, splat, store, zeros
+
+
+def heights_up_to(rows: int) -> tuple[int, ...]:
+    """The heights of a path's tiles, `rows` at most: with a few small ones little is wasted at an edge."""
+    return (*(height for height in (1, 2, 4, 8) if height < rows), rows)
 
 
 def emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts=None):
@@ -21,7 +26,7 @@ def emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts=Non
         for v in range(vectors):
             prefetch(builder, builder.gep(row, [i64(4 * lanes * v)]), write=True)
     next_panel = builder.gep(operands.a, [builder.mul(operands.a_stride, i64(rows))])
-    k, registers, close = open_loop(builder, operands.depth_bytes, starts * rows, GROUP_BYTES)
+    k, registers, close = open_loop(builder, i64(0), operands.depth_bytes, starts * rows, GROUP_BYTES)
     prefetch(builder, builder.gep(next_panel, [builder.mul(k, i64(rows))]))
     line = builder.gep(operands.b.start, [builder.mul(k, i64(vectors * lanes))])
     b = [load(builder, builder.gep(line, [i64(4 * lanes * v)]), vector, 1) for v in range(vectors)]
@@ -32,34 +37,7 @@ def emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts=Non
         a = splat(builder, group, lanes)
         for v in range(vectors):
             registers[r * vectors + v] = dot(builder, registers[r * vectors + v], a, b[v])
-    close(registers)
-    _emit_store(builder, operands, registers, vectors)
-
-
-def open_loop(builder, end, starts, step):
-    """Begin a loop over byte offsets 0, step, ... below `end` that carries registers, `starts` at first.
-
-    Returns the offset, the registers as a list, and the function that closes the loop with their new values.
-    """
-    before, loop, after = (
-        builder.block,
-        builder.append_basic_block("depth"),
-        builder.append_basic_block("end"),
-    )
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    offset, *registers = (builder.phi(value.type) for value in (i64(0), *starts))
-    for register, start in zip((offset, *registers), (i64(0), *starts), strict=True):
-        register.add_incoming(start, before)
-
-    def close(values):
-        following = builder.add(offset, i64(step))
-        for register, value in zip((offset, *registers), (following, *values), strict=True):
-            register.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
-        builder.position_at_end(after)
-
-    return offset, list(registers), close
+    _emit_store(builder, operands, close(registers), vectors)
 
 
 def _emit_store(builder, operands, registers, vectors):

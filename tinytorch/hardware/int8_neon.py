@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinytorch.hardware.int8_broadcast import emit_broadcast_tile
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, heights_up_to
 from tinytorch.hardware.int8_tile import QuantizedTile
 from tinytorch.hardware.llvm import I8, I32
 
@@ -19,11 +19,11 @@ FOUR_WORDS = ir.VectorType(I32, LANES)
 def neon_tile(rows: int = 6, vectors: int = 4) -> QuantizedTile:
     """A tile of `rows` x `vectors` of the 32 registers of 16 bytes."""
 
-    def emit(builder, operands):
+    def emit(builder, operands, rows):
         emit_broadcast_tile(builder, operands, rows, vectors, LANES, _dot)
 
     signed = np.dtype(np.int8)
-    return QuantizedTile("neon", rows, vectors * LANES, signed, signed, 0, emit)
+    return QuantizedTile("neon", rows, vectors * LANES, signed, signed, 0, heights_up_to(rows), emit)
 
 
 def _dot(builder, accumulator, a, b):

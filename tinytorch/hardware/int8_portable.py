@@ -7,7 +7,7 @@ products of a pair since SSE2 (`pmaddwd`), which LLVM finds in this pattern; oth
 import numpy as np
 from llvmlite import ir
 
-from tinytorch.hardware.int8_broadcast import emit_broadcast_tile
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, heights_up_to
 from tinytorch.hardware.int8_tile import QuantizedTile
 from tinytorch.hardware.llvm import I32
 from tinytorch.hardware.target import RegisterFile
@@ -20,11 +20,11 @@ def portable_tile(registers: RegisterFile) -> QuantizedTile:
     lanes, vectors = registers.bytes // 4, 2
     rows = registers.count * 3 // 8
 
-    def emit(builder, operands):
+    def emit(builder, operands, rows):
         emit_broadcast_tile(builder, operands, rows, vectors, lanes, _dot)
 
     wide = np.dtype(np.int16)
-    return QuantizedTile("portable", rows, vectors * lanes, wide, wide, 0, emit)
+    return QuantizedTile("portable", rows, vectors * lanes, wide, wide, 0, heights_up_to(rows), emit)
 
 
 def _dot(builder, accumulator, a, b):

@@ -64,7 +64,8 @@ class Operands:
 class QuantizedTile:
     """The shape of one path's tile and its panels.
 
-    `rows` x `cols` int32 of C are computed at once. Values of A lie in their panels as value + `offset`.
+    `rows` x `cols` int32 of C are computed at once; where fewer rows are left, the smallest of `heights`
+    that covers them. Values of A lie in their panels as value + `offset`.
     The panels hold `a_dtype` and `b_dtype`, `group` neighbours in depth of a column of B together. Both are
     padded in depth to a multiple of `depth_step`, B with zeros (whatever A then holds counts for nothing).
     A panel of B takes at most `panel_bytes`: the larger, the less often C is read and written.
@@ -76,7 +77,8 @@ class QuantizedTile:
     a_dtype: np.dtype
     b_dtype: np.dtype
     offset: int
-    emit: Callable[[ir.IRBuilder, Operands], None]
+    heights: tuple[int, ...]
+    emit: Callable[[ir.IRBuilder, Operands, int], None]
     emit_finish: Callable[[ir.IRBuilder, Panel], None] | None = None
     emit_release: Callable[[ir.IRBuilder], None] | None = None
     panel_bytes: int = 2**17  # streams from the second-level cache, in order: a vector a cycle is enough
@@ -202,36 +204,40 @@ def _tile_function(module, name, tile):
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     a, a_stride, b, last_line, b_bytes, c, c_stride, height, width, depth, accumulate = function.args
-    inside = builder.and_(
-        builder.icmp_signed("<=", i64(tile.rows), height), builder.icmp_signed("<=", i64(tile.cols), width)
-    )
     scratch = builder.bitcast(cgutils.alloca_once(builder, I32, size=i64(tile.rows * tile.cols)), BYTES)
     steps = builder.sdiv(builder.add(depth, i64(tile.depth_step - 1)), i64(tile.depth_step))
-    tile.emit(
-        builder,
-        Operands(
-            a=a,
-            a_stride=a_stride,
-            b=Panel(b, last_line, b_bytes),
-            c=builder.select(inside, c, scratch),
-            c_stride=builder.select(inside, c_stride, i64(4 * tile.cols)),
-            depth_bytes=builder.mul(steps, i64(STEP_BYTES)),
-            accumulate=builder.and_(accumulate, inside),
-        ),
-    )
-    with builder.if_then(builder.not_(inside), likely=False):
-        _emit_copy(builder, scratch, tile, c, c_stride, height, width, accumulate)
+    wide_enough = builder.icmp_signed("<=", i64(tile.cols), width)
+    done = builder.append_basic_block("done")
+    for rows in tile.heights:
+        with builder.if_then(builder.icmp_signed("<=", _at_most(builder, height, tile.rows), i64(rows))):
+            inside = builder.and_(builder.icmp_signed("<=", i64(rows), height), wide_enough)
+            operands = Operands(
+                a=a,
+                a_stride=a_stride,
+                b=Panel(b, last_line, b_bytes),
+                c=builder.select(inside, c, scratch),
+                c_stride=builder.select(inside, c_stride, i64(4 * tile.cols)),
+                depth_bytes=builder.mul(steps, i64(STEP_BYTES)),
+                accumulate=builder.and_(accumulate, inside),
+            )
+            tile.emit(builder, operands, rows)
+            with builder.if_then(builder.not_(inside), likely=False):
+                _emit_copy(builder, scratch, tile, c, c_stride, height, width, accumulate)
+            builder.branch(done)
+    builder.unreachable()
+    builder.position_at_end(done)
     builder.ret_void()
     return function
 
 
-def _emit_copy(builder, scratch, tile, c, c_stride, height, width, accumulate):
-    def at_most(value, limit):
-        return builder.select(builder.icmp_signed("<", value, i64(limit)), value, i64(limit))
+def _at_most(builder, value, limit: int):
+    return builder.select(builder.icmp_signed("<", value, i64(limit)), value, i64(limit))
 
+
+def _emit_copy(builder, scratch, tile, c, c_stride, height, width, accumulate):
     with (
-        cgutils.for_range(builder, at_most(height, tile.rows)) as r,
-        cgutils.for_range(builder, at_most(width, tile.cols)) as column,
+        cgutils.for_range(builder, _at_most(builder, height, tile.rows)) as r,
+        cgutils.for_range(builder, _at_most(builder, width, tile.cols)) as column,
     ):
 
         def place(start, stride):

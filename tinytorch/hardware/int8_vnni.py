@@ -11,9 +11,9 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, open_loop
+from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, heights_up_to
 from tinytorch.hardware.int8_tile import GROUP_BYTES, QuantizedTile
-from tinytorch.hardware.llvm import I32, i64, load, store, zeros
+from tinytorch.hardware.llvm import I32, i64, load, open_loop, store, zeros
 
 OFFSET = 128
 
@@ -34,19 +34,20 @@ def vnni_tile(path: str, rows: int, vectors: int, vector_bytes: int) -> Quantize
     def lines(builder, start):
         return [builder.gep(start, [i64(vector_bytes * v)]) for v in range(vectors)]
 
-    def emit(builder, operands):
+    def emit(builder, operands, rows):
         starts = [load(builder, at, vector, 1) for at in lines(builder, operands.b.last_line)]
         emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts)
 
     def emit_finish(builder, panel):
         ones = ir.Constant(vector, [0x01010101] * lanes)
-        offset, sums, close = open_loop(builder, panel.depth_bytes, [zeros(vector)] * vectors, GROUP_BYTES)
+        nothing = [zeros(vector)] * vectors
+        offset, sums, close = open_loop(builder, i64(0), panel.depth_bytes, nothing, GROUP_BYTES)
         line = builder.gep(panel.start, [builder.mul(offset, i64(vectors * lanes))])
         columns = [load(builder, at, vector, 1) for at in lines(builder, line)]
-        sums = [dot(builder, total, ones, b) for total, b in zip(sums, columns, strict=True)]
-        close(sums)
+        sums = close([dot(builder, total, ones, b) for total, b in zip(sums, columns, strict=True)])
         for at, total in zip(lines(builder, panel.last_line), sums, strict=True):
             store(builder, builder.mul(total, ir.Constant(vector, [-OFFSET] * lanes)), at, 1)
 
     a_dtype, b_dtype = np.dtype(np.uint8), np.dtype(np.int8)
-    return QuantizedTile(path, rows, vectors * lanes, a_dtype, b_dtype, OFFSET, emit, emit_finish)
+    heights = heights_up_to(rows)
+    return QuantizedTile(path, rows, vectors * lanes, a_dtype, b_dtype, OFFSET, heights, emit, emit_finish)

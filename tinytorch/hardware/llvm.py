@@ -105,7 +105,35 @@ def element_pointer(context, builder, array_type: types.Array, array, indices):
     )
 
 
-def keep_rolled(branch) -> None:
+def open_loop(builder, first, end, starts: list, step: int):
+    """Begin a loop over first, first + step, ... below `end` that carries values, `starts` at first.
+
+    Returns the index, the values as a list, and the function that closes the loop: given their new values, it
+    returns what they are after the loop.
+    """
+    before = builder.block
+    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("<", first, end), loop, after)
+    builder.position_at_end(loop)
+    index, *carried = (builder.phi(value.type) for value in (first, *starts))
+
+    def close(values: list) -> list:
+        following, last = builder.add(index, i64(step)), builder.block
+        _keep_rolled(builder.cbranch(builder.icmp_signed("<", following, end), loop, after))
+        builder.position_at_end(after)
+        results = [builder.phi(value.type) for value in starts]
+        index.add_incoming(first, before)
+        index.add_incoming(following, last)
+        for phi, result, start, value in zip(carried, results, starts, values, strict=True):
+            for place in (phi, result):
+                place.add_incoming(start, before)
+                place.add_incoming(value, last)
+        return results
+
+    return index, list(carried), close
+
+
+def _keep_rolled(branch) -> None:
     """Tell LLVM not to unroll the loop that this branch closes: it would only compile longer."""
     module = branch.parent.module
     option = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])

@@ -1,0 +1,109 @@
+"""What the float tile asks the memory for while it computes, so that nothing which comes after it waits.
+
+What the innermost loop comes past step by step, it asks for itself, for the first-level cache (`close_by`). A
+matrix that is read when this panel is done is asked for on a *walk*, for the second level. Each tile walks
+through its part of the rows, a few bytes with each step of the sum:
+
+    row 0   |----->|----->|----->|----->      a step
+    row 1   |----->|----->|----->|----->
+            start                      length; the next row begins a stride after this one
+
+The prefetchers of the hardware do not know that a row ends, and where the next one begins.
+"""
+
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from tinytorch.hardware import llvm
+from tinytorch.hardware.llvm import i64
+from tinytorch.hardware.target import target_registers
+
+CACHE_LINE = 64
+STEPS_AHEAD = 16
+"""How long before its use a row of B is asked for: a panel of B may be larger than the first-level cache."""
+STRETCH = 8
+"""Steps of the sum between two stretches of the walk: its bookkeeping would cost each step its registers."""
+
+
+class Rows(NamedTuple):
+    """A matrix as LLVM values: where its rows begin, how many there are, bytes in one and to the next."""
+
+    start: ir.Value
+    count: ir.Value
+    bytes: ir.Value
+    stride: ir.Value
+
+
+class Walk(NamedTuple):
+    """A way through rows as LLVM values; the last three are in bytes."""
+
+    start: ir.Value
+    step: ir.Value
+    length: ir.Value
+    stride: ir.Value
+
+
+WALK_TYPES = [llvm.I8.as_pointer(), llvm.I64, llvm.I64, llvm.I64]
+
+
+def rows_of(context, builder, array_type: types.Array, array) -> Rows:
+    """The rows of a 2-D array, each of which is taken to lie in one piece."""
+    struct = context.make_array(array_type)(context, builder, array)
+    count, length = cgutils.unpack_tuple(builder, struct.shape)
+    stride, _ = cgutils.unpack_tuple(builder, struct.strides)
+    return Rows(struct.data, count, builder.mul(length, struct.itemsize), stride)
+
+
+def walk_through(builder, rows: Rows, part, parts, steps) -> Walk:
+    """Through one of several near-equal parts of the rows in so many steps.
+
+    Every line of the cache that a row touches is met, also where the row does not begin on a line, unless
+    there are so few steps that each must be longer than a line.
+    """
+    first = builder.udiv(builder.mul(rows.count, part), parts)
+    start = builder.gep(builder.bitcast(rows.start, llvm.I8.as_pointer()), [builder.mul(first, rows.stride)])
+    length = builder.add(rows.bytes, i64(CACHE_LINE - 1))
+    most = builder.udiv(builder.add(rows.count, builder.sub(parts, i64(1))), parts)
+    for_each = _at_least_one(builder, builder.udiv(steps, _at_least_one(builder, most)))
+    return Walk(start, builder.add(builder.udiv(length, for_each), i64(1)), length, rows.stride)
+
+
+def _at_least_one(builder, value):
+    return builder.select(builder.icmp_signed(">", value, i64(1)), value, i64(1))
+
+
+def choose(builder, condition, walk: Walk, other: Walk) -> Walk:
+    """`walk` where the condition holds, else `other`."""
+    return Walk(*(builder.select(condition, x, y) for x, y in zip(walk, other, strict=True)))
+
+
+def walk_on(builder, walk: Walk, row, walked):
+    """Ask for the next stretch of a walk, from `walked` bytes into `row`; returns where it is then."""
+    for _ in range(STRETCH):
+        llvm.prefetch(builder, builder.gep(row, [walked]), level=2)
+        farther = builder.add(walked, walk.step)
+        row_ends = builder.icmp_signed(">=", farther, walk.length)
+        row = builder.select(row_ends, builder.gep(row, [walk.stride]), row)
+        walked = builder.select(row_ends, i64(0), farther)
+    return row, walked
+
+
+def close_by(builder, a_next, b, rows: int, cols: int, vectors: int, size: int) -> list[tuple]:
+    """What each step of the innermost loop asks for: (address, bytes from step to step).
+
+    With AVX-512 a step is long enough for the next panel of A, at `a_next`, and for the row of B that is
+    needed soon. With narrower vectors such requests would take the place of loads. `size`: bytes of an
+    element.
+    """
+    registers = target_registers()
+    if registers.bytes < CACHE_LINE:
+        return []
+    lanes = registers.bytes // size
+    b_soon = [builder.gep(b, [i64(STEPS_AHEAD * cols + v * lanes)]) for v in range(vectors)]
+    byte = llvm.I8.as_pointer()
+    return [
+        (builder.bitcast(address, byte), i64(step))
+        for address, step in [(a_next, rows * size), *((line, cols * size) for line in b_soon)]
+    ]
