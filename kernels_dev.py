@@ -820,9 +820,10 @@ for name, rate in rates.items():
 # Two cases need thought. NaN must stay NaN: a network that hides its NaN is hard to mend. And -0.0
 # gives 0.0.
 #
-# The loop below is decorated with `@streaming` (given). It hands your loop a few cache lines at a time,
-# begins each piece of the output on a line, and asks for the lines further on before your loop needs
-# them. Write the loop as if it saw the whole array.
+# The loop below is decorated with `@streaming` (given). It calls your loop for a few numbers first, so
+# that the rest of the output begins on a cache line. Where that helps, it hands over the rest a few lines
+# at a time too, and asks for the lines further on before your loop needs them. Write the loop as if it
+# saw the whole array.
 #
 # **Predict.** How many GB/s does your ReLU move at 10,000 numbers, and how many at 10 million?
 
@@ -1936,7 +1937,7 @@ plt.show()
 TILE = quantized_tile()
 Q_ROWS, Q_COLS, Q_GROUP, Q_OFFSET = TILE.rows, TILE.cols, TILE.group, TILE.offset
 Q_SLAB = 4  # panels of B whose sums are dequantized at once, while they are in the second-level cache
-Q_BLOCK = 2**19  # bytes of the block of A that stays in the second-level cache
+Q_BLOCK = 16 * TILE.panel_bytes  # of the block of A, whose panels pass by each panel of B in turn
 LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
 
 

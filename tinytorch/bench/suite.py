@@ -12,7 +12,7 @@ from tinytorch.bench.threads import equal_threads
 from tinytorch.bench.timing import SPIN_S, WAKE_S, interleaved, median_ci
 
 BUDGET_S, QUICK_BUDGET_S = 2.5, 0.3
-THREADED = 4  # times the budget where most of it goes to waking threads up
+THREADED = 8  # times the budget where most of it goes to waking threads up, and other work disturbs more
 BLAS = "numpy @"
 
 

@@ -623,7 +623,7 @@ def parallel_batch_processing(
 TILE = quantized_tile()
 Q_ROWS, Q_COLS, Q_GROUP, Q_OFFSET = TILE.rows, TILE.cols, TILE.group, TILE.offset
 Q_SLAB = 4  # panels of B whose sums are dequantized at once, while they are in the second-level cache
-Q_BLOCK = 2**19  # bytes of the block of A that stays in the second-level cache
+Q_BLOCK = 16 * TILE.panel_bytes  # of the block of A, whose panels pass by each panel of B in turn
 LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
 
 

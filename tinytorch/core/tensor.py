@@ -34,14 +34,15 @@ class Tensor(NDArrayOperatorsMixin):
         ValueError: a nested list is ragged.
     """
 
+    grad: np.ndarray | None = None  # not set by __init__, which every result of a kernel pays for
+
     def __init__(self, data: ArrayLike | Tensor, dtype: DTypeLike | None = None):
-        array = data if type(data) is np.ndarray else as_array(data)
-        if dtype is not None:
-            array = np.asarray(array, dtype=dtype)
+        array = data
+        if type(data) is not np.ndarray or dtype is not None:
+            array = np.asarray(as_array(data), dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not {array.dtype} (from {type(data).__name__})")
         self.data: np.ndarray = array
-        self.grad: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -11,10 +11,13 @@
                      ^              ^
                    computed      asked for
 
-The prefetchers of the hardware stop where a page ends (Intel 64 and IA-32 Architectures Optimization
-Reference Manual, "Data Prefetching"). So each piece, before it is computed, asks for the lines that lie
-AHEAD_BYTES further on, of x to read them and of `out` to write them. And stores that begin on a line never
-straddle two.
+Stores that begin on a line never straddle two. And the prefetchers of Intel's CPUs stop where a page ends
+(Intel 64 and IA-32 Architectures Optimization Reference Manual, "Data Prefetching"). So each piece, before it
+is computed, asks for the lines that lie AHEAD_BYTES further on, of x to read them and of `out` to write them.
+
+Elsewhere that is done for arrays in the second-level cache; of larger ones everything after the first piece
+is one piece, and nothing is asked for. On a Zen 4 (AMD EPYC), asking made a ReLU of 10^5 float32 1.02 to 1.05
+times as fast, but one of 10^6 or 10^7 take 1.2 times as long.
 """
 
 from collections.abc import Callable
@@ -26,29 +29,43 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from tinytorch.hardware import llvm
+from tinytorch.hardware.cpu import cpu
 from tinytorch.hardware.llvm import i64
+from tinytorch.hardware.target import target_features
 
 LINE_BYTES = 64
 PIECE_BYTES = 512
+ALWAYS = 2**62
 AHEAD_BYTES = 1024
 """Measured on an AVX-512 Xeon: pieces of up to 2 KiB, asked for up to 4 KiB ahead, are within 2 % of this."""
 
 
-def streaming(loop: Callable) -> Callable:
+def helpful_up_to() -> int:
+    """The bytes of both arrays up to which it helps to ask ahead on this CPU."""
+    if "sse2" in target_features() and cpu().vendor == "GenuineIntel":
+        return ALWAYS
+    return cpu().caches[1] if len(cpu().caches) > 1 else 0
+
+
+def streaming(loop: Callable, ask_up_to: int | None = None) -> Callable:
     """`loop(x, out)`, called for one piece of both arrays after the other.
 
     `loop` is an `@njit` function of two 1-D arrays of one length and one item size that treats each element
-    by itself. Anything else than a function of Numba's is returned as it is.
+    by itself. Anything else than a function of Numba's is returned as it is. `ask_up_to`: bytes of both
+    arrays; None means `helpful_up_to()`.
     """
     if not isinstance(loop, Dispatcher):
         return loop
+    limit = helpful_up_to() if ask_up_to is None else ask_up_to
 
     @njit(nogil=True)
     def in_pieces(x, out):
-        length = PIECE_BYTES // out.itemsize
+        ask_ahead = 2 * out.size * out.itemsize <= limit
+        length = PIECE_BYTES // out.itemsize if ask_ahead else out.size
         first, last = 0, min(-out.ctypes.data % LINE_BYTES // out.itemsize, out.size)
         while first < out.size:
-            _ask_for(x, out, first + AHEAD_BYTES // out.itemsize)
+            if ask_ahead:
+                _ask_for(x, out, first + AHEAD_BYTES // out.itemsize)
             loop(_piece(x, first, last), _piece(out, first, last))
             first, last = last, min(last + length, out.size)
 
