@@ -93,6 +93,7 @@ def draw(axes: Axes, found: list[Point], limits: Ceilings) -> None:
                 color="black",
                 fillstyle="full" if whose == OURS else "none",
                 markersize=7 if whose == OURS else 9,
+                zorder=3,
                 label="this module" if whose == OURS else whose,
             )
     _name_kernels(axes, found)
@@ -111,13 +112,19 @@ _SMALL = {
     "textcoords": "offset points",
     "fontsize": 9,
     "path_effects": [withStroke(linewidth=3, foreground="white")],
-    "zorder": 1.5,  # under the points
+    "zorder": 2.5,  # over the lines, under the points
 }
+NARROW = 1  # operations per byte: below that, names beside the points would lie on each other and on the line
 
 
 def _name_kernels(axes: Axes, found: list[Point]) -> None:
-    """Each kernel's name once, left of all its points."""
+    """Each kernel's name once, left of all its points; on the slanted line above or below them, in turn."""
+    above = False
     for name in dict.fromkeys(point.name for point in found if point.library == OURS):
         own = (point for point in found if point.name == name and point.library == OURS)
         first = min(own, key=lambda point: (point.intensity, -point.rate))
-        axes.annotate(name, (first.intensity, first.rate), (-9, -3), ha="right", **_SMALL | {"fontsize": 8})
+        offset, align = (-9, -3), {"ha": "right"}
+        if first.intensity < NARROW:
+            above = not above
+            offset, align = ((0, 7), {"ha": "center"}) if above else ((0, -7), {"ha": "center", "va": "top"})
+        axes.annotate(name, (first.intensity, first.rate), offset, **align, **_SMALL | {"fontsize": 8})
