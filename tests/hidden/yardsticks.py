@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True)
+@njit(["void(float32[:, ::1], float32[:, ::1], float32[:, ::1])"], nogil=True)  # compiled before any race
 def _dot_products(A, B, C):
     for i in range(A.shape[0]):
         for j in range(B.shape[1]):

@@ -105,6 +105,7 @@ def environment(staged: str, home: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join([staged, *_packages()]),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_OPT": "2",  # compiles in 0.9 of the time that 3 takes, vectors included
         **one_thread,
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
     }

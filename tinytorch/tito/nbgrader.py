@@ -110,7 +110,9 @@ def collect(
 def autograde(
     student: Students = None,
     force: Annotated[bool, typer.Option("--force", help="Grade also what did not change.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per CPU.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default three for two CPUs.")
+    ] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Grade on this Dask cluster.")] = None,
     sandbox: Annotated[
         Literal["bubblewrap", "none"] | None,
