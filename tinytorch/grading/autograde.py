@@ -83,7 +83,7 @@ def autograde(
     Args:
         students: grade only these. Raises UserError where one has no submission.
         force: grade also what did not change.
-        workers: processes, by default three for every two CPUs: a third of its time a submission's tests wait.
+        workers: processes, by default three for every two CPUs, since submissions wait a third of the time.
         executor: runs the tasks instead of such a pool, for example a Dask client's.
         on_result: called as each submission is done.
     """
