@@ -1,6 +1,7 @@
 """What a run reports: a row per peer, and no time for a wrong result."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,23 @@ def test_a_target_is_met_or_not():
 def test_a_stopwatch_may_be_neither_slow_nor_fast():
     rows = run_case(case(right, {"a": right}, targets={"a": 1e-6}, at_most=1e-3), 0.01)
     assert rows[0].met is False
+
+
+def test_a_contest_is_timed_in_other_memory_too_where_that_matters():
+    timed = []
+
+    def contest(place):
+        def ours():
+            timed.append(place)
+            return right()
+
+        return Contest(ours, {"peer": right}, equals(RELU))
+
+    places = iter("bcd")
+    first = replace(contest("a"), elsewhere=lambda: contest(next(places)), copies=3)
+    (row,) = run_case(Case("relu", "3", lambda: first), 0.01)
+    assert list(dict.fromkeys(timed)) == ["a", "b", "c", "d"]
+    assert row.ratio is not None
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,12 @@ def test_expressions_that_are_refused(expression):
         "import numpy as np\nd = {}\nd['f'] = np.dot\ndef matmul_baseline(A, B): return d['f'](A, B)",
         "import numpy as np\nmatmul_baseline = np.matmul",
         "import numpy as np\nnp.add = np.matmul\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "import numpy as np\nsetattr(np, 'add', np.matmul)\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "import numpy as np\nm = np\nm.add = np.matmul\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "import numpy as np\nvars(np)['add'] = np.matmul\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "import numpy as np\nnp.__dict__.update(add=np.dot)\ndef matmul_baseline(A, B): return np.add(A, B)",
+        "import sys\nsys.modules['numba'].njit = print\ndef matmul_baseline(A, B): return [0 for a in A]",
+        "import sys\nm = sys.modules\nm['numba'].njit = print\ndef matmul_baseline(A, B): return A",
         "def matmul_baseline(A, B):\n    from tinytorch.core.layers import matmul\n    return matmul(A, B)",
         "from tinytorch.core import layers\ndef matmul_baseline(A, B): return layers.matmul(A, B)",
         "from scipy.linalg.blas import sgemm\ndef matmul_baseline(A, B): return sgemm(1, A, B)",
@@ -93,6 +99,10 @@ def test_a_helper_in_another_cell_is_followed_and_its_line_named():
         HEAD + "def cache_friendly_matmul(A, B):\n    from tinytorch.hardware import multiply_tile\n"
         "    return multiply_tile(A, B)",
         HEAD + "def matmul_baseline(A, B):\n    matmul = 0\n    for a in A: matmul += a\n    return matmul",
+        "import os, sys\nos.environ['OMP_NUM_THREADS'] = '1'\ncolab = 'google.colab' in sys.modules\n"
+        "def matmul_baseline(A, B):\n    return [0 for a in A]",
+        HEAD + "class Count:\n    pass\nlog = Count()\nlog.calls = 0\ntable = {}\ntable['a'] = log\n"
+        "A = np.zeros(3)\nA[0] = 1\nA.shape = (3, 1)\n" + body("[0 for a in A]", head=""),
         'def matmul_baseline(A, B):\n    """Like A @ B, or np.dot."""\n    return [[0] for a in A]',
     ],
 )

@@ -24,6 +24,8 @@ class Contest:
             roofline.
         peer_work: the operations of peers that do less than ours; ratios then compare time per operation.
         sample: measures in another way than by `interleaved`: budget in seconds to seconds per contender.
+        elsewhere: makes the same contest of copies of the operands. So many `copies` are timed too, where it
+            matters which memory the operands and results got.
         note: what else is worth knowing.
     """
 
@@ -34,6 +36,8 @@ class Contest:
     moved: float | None = None
     peer_work: Mapping[str, float] = field(default_factory=dict)
     sample: Callable[[float], dict[str, np.ndarray]] | None = None
+    elsewhere: Callable[[], "Contest"] | None = None
+    copies: int = 0
     note: str = ""
 
 

@@ -1,7 +1,8 @@
 """Runs cases and makes rows of them: every result is checked, then all contenders are timed in turns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -66,10 +67,8 @@ def run_case(case: Case, budget_s: float) -> list[Row]:
             if problem:
                 return [_row(case, problem=f"the result {problem}", wrong=True)]
             broken = {peer: _problem(peer, call, contest) for peer, call in contest.peers.items()}
-            sound = {peer: call for peer, call in contest.peers.items() if not broken[peer]}
-            contenders = {OURS: contest.ours, **sound}
-            sample = contest.sample or (lambda budget_s: _times(contenders, case.threads, budget_s))
-            samples = sample(budget_s)
+            sound = {peer for peer, why in broken.items() if not why}
+            samples = (contest.sample or partial(_times, case, contest, sound))(budget_s)
     except NotImplementedError:
         return [_row(case, problem="not written yet")]
     except Exception as error:  # a student's kernel may raise anything; the other cases go on
@@ -79,7 +78,19 @@ def run_case(case: Case, budget_s: float) -> list[Row]:
     return rows or [_alone(case, contest, samples)]
 
 
-def _times(contenders: dict[str, Callable], threads: int, budget_s: float) -> dict[str, np.ndarray]:
+def _times(case: Case, contest: Contest, sound: Collection[str], budget_s: float) -> dict[str, np.ndarray]:
+    """Samples of ours and of the sound peers, in the contest's memory and elsewhere."""
+    share_s = budget_s / (1 + contest.copies)
+    parts, places = [], [contest]  # all stay alive, so that the results move with the operands
+    for place in places:
+        contenders = {OURS: place.ours} | {peer: place.peers[peer] for peer in contest.peers if peer in sound}
+        parts.append(_samples(contenders, case.threads, share_s))
+        if len(places) <= contest.copies:
+            places.append(contest.elsewhere())
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _samples(contenders: dict[str, Callable], threads: int, budget_s: float) -> dict[str, np.ndarray]:
     """Samples of each contender, with pauses where the idle threads of one would be in the others' way."""
     if threads == 1:
         return interleaved(contenders, budget_s)

@@ -31,11 +31,11 @@ def interleaved(
 ) -> dict[str, np.ndarray]:
     """Seconds per call of each contender, one sample per round; sample i of all of them is from round i.
 
-    Every contender runs twice before it is timed. There are as many rounds as fit into `budget_s` seconds,
-    but at least `least_rounds` and at most `most_rounds`. Every other round goes backwards, so that nobody
-    always runs after the same one. The garbage collector rests meanwhile. Each sample comes after
-    `rest_s` seconds of idleness and then, unless a single call takes longer, `wake_s` seconds of the same
-    contender, untimed.
+    Every contender runs twice before it is timed, a short one for a whole sample. There are as many rounds
+    as fit into `budget_s` seconds, but at least `least_rounds` and at most `most_rounds`. Every other round
+    goes backwards, so that nobody always runs after the same one. The garbage collector rests meanwhile. Each
+    sample comes after `rest_s` seconds of idleness and then, unless a single call takes longer, `wake_s`
+    seconds of the same contender, untimed.
     """
     once = {name: _warm_up(call) for name, call in contenders.items()}
     calls = {name: max(1, int(SHORTEST_SAMPLE_S / max(once[name], 1e-9))) for name in contenders}
@@ -54,8 +54,10 @@ def interleaved(
 
 
 def _warm_up(call: Callable[[], object]) -> float:
+    """Seconds per call, once its memory and the caches are as they will be in a sample."""
     call()
-    return _seconds(call, 1)
+    second = _seconds(call, 1)
+    return second if second >= SHORTEST_SAMPLE_S else _seconds(call, int(SHORTEST_SAMPLE_S / second))
 
 
 def _wake(call: Callable[[], object], seconds: float) -> None:

@@ -84,7 +84,7 @@ class Names:
             for node in ast.walk(statement):
                 if isinstance(node, ast.ClassDef):
                     self.methods |= {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-                elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                elif _altered(node):
                     self.patches.append(Code(label, node))
 
     def path(self, node: ast.AST) -> str | None:
@@ -95,6 +95,20 @@ class Names:
         if isinstance(node, ast.Name):
             return next((code.module for code in self.bound.get(node.id, ()) if code.module), None)
         return None
+
+    def is_imported(self, node: ast.AST) -> bool:
+        """Whether this is a module or a part of one, under any name: `m` after `m = np`, `vars(np)`."""
+        seen = set()
+        while node not in seen and self.path(node) is None:
+            seen.add(node)
+            if isinstance(node, ast.Attribute | ast.Subscript):
+                node = node.value
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) in ("vars", "getattr"):
+                node = node.args[0] if node.args else node
+            elif isinstance(node, ast.Name):
+                meanings = [code.node for code in self.bound.get(node.id, ())]
+                node = next((each.value for each in meanings if isinstance(each, ast.Assign)), node)
+        return self.path(node) is not None
 
 
 def _bindings(statement: ast.AST, label: str) -> Iterator[tuple[str, Code]]:
@@ -128,6 +142,18 @@ def _changed(statement: ast.AST) -> Iterator[str]:
             target, depth = target.value, depth + 1
         if depth and isinstance(target, ast.Name):
             yield target.id
+
+
+def _altered(node: ast.AST) -> ast.AST | None:
+    """The object of which this code replaces a part: `np` in `np.add = f` and in `setattr(np, "add", f)`."""
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return node.value
+    if isinstance(node, ast.Call):
+        if getattr(node.func, "id", None) == "setattr" and node.args:
+            return node.args[0]
+        if isinstance(node.func, ast.Attribute) and getattr(node.func.value, "attr", None) == "__dict__":
+            return node.func.value
+    return None
 
 
 def _own_expressions(statement: ast.AST) -> Iterator[ast.AST]:
@@ -168,8 +194,8 @@ def _reachable(function: str, names: Names) -> Iterator[Code]:
 
 
 def _patches(names: Names) -> list[Code]:
-    """Assignments to a part of an imported module: they reach everything."""
-    return [patch for patch in names.patches if names.path(patch.node)]
+    """What may replace a part of an imported module: it reaches everything."""
+    return [patch for patch in names.patches if names.is_imported(_altered(patch.node))]
 
 
 def _free_names(node: ast.AST) -> set[str]:
@@ -241,7 +267,7 @@ class Scope:
         if self.function == "matmul_baseline" and node.attr in TILES:
             return TILES_COME_LATER
         path = self.path(node)
-        if isinstance(node.ctx, ast.Store) and path:
+        if isinstance(node.ctx, ast.Store) and self.names.is_imported(node.value):
             return f"`{ast.unparse(node)}` replaces a part of a library"
         return _bad_path(path)
 
