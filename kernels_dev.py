@@ -1436,10 +1436,13 @@ earned("cache_friendly_matmul", globals())
 # %% nbgrader={"grade": false, "grade_id": "ladder_steps", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @njit(nogil=True)
 def loops_ikj(A, B, C):
+    """Row i of C gathers the rows of B, each times one number of A: memory is walked as it lies."""
     for i in range(A.shape[0]):
+        c = C[i]
         for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
+            a, b = A[i, k], B[k]
+            for j in range(c.size):
+                c[j] += a * b[j]
 
 
 @njit(nogil=True)

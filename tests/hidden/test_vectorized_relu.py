@@ -15,8 +15,8 @@ def assert_works(kernels) -> None:
 @pytest.mark.weight(3)
 def test_definition(kernels):
     """Negative numbers become 0, all others stay as they are."""
-    x = np.array([-2.5, -0.25, 0.0, 0.25, 2.5], np.float32)
-    assert_same_numbers(kernels.vectorized_relu(x), np.array([0, 0, 0, 0.25, 2.5]))
+    x = np.array([-3.5, -0.75, 0.0, 0.75, 3.5], np.float32)
+    assert_same_numbers(kernels.vectorized_relu(x), np.array([0, 0, 0, 0.75, 3.5]))
 
 
 def test_every_length(kernels):
