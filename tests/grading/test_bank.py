@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from bank.alternatives import ALTERNATIVES
 from bank.mistakes import MISTAKES, Mistake, rounds
-from bank.submissions import Bank, kernel_names, student, students_submission
+from bank.submissions import ROOT, Bank, kernel_names, student, students_submission
+
+from tinytorch.course.notebook import read_notebook
 
 pytestmark = pytest.mark.slow
 ROUNDS = rounds()
@@ -16,12 +18,21 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """Every wrong and every right submission, on its way through the grader."""
     bank = Bank(tmp_path_factory.mktemp("bank"))
     with bank.pool:
+        bank.submit("the solutions", read_notebook(ROOT / "kernels_dev.py"))
         for number, kernels in enumerate(ALTERNATIVES):
             bank.submit(f"right {number}", students_submission(kernels))
         for number, mistakes in enumerate(ROUNDS):
             broken = {mistake.kernel: mistake.made_in(student(mistake.kernel)) for mistake in mistakes}
             bank.submit(f"wrong {number}", students_submission(broken))
         yield bank
+
+
+@pytest.mark.parametrize("kernel", kernel_names())
+def test_the_solutions_get_all_points(bank: Bank, kernel: str):
+    verdict = bank.verdict("the solutions")
+    assert verdict.report.broken == []
+    assert verdict.problems(kernel) == []
+    assert verdict.cell(kernel).earned == verdict.cell(kernel).possible
 
 
 @pytest.mark.parametrize(

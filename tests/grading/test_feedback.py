@@ -3,6 +3,7 @@
 import csv
 from html.parser import HTMLParser
 
+import nbformat
 import pytest
 
 from tinytorch.course.errors import UserError
@@ -56,6 +57,17 @@ def test_the_line_that_raised(page_of):
     text = page_of(double="return x[10**9]").text
     assert "(double), line 4: IndexError" in text
     assert "return x[10**9]" in text
+
+
+def test_the_line_that_raised_in_a_cell_without_points(class_):
+    path = class_.hand_in("alice", double="return 2 * x")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("#| export\nimport no_such_package"))
+    nbformat.write(notebook, path)
+    class_.grade()
+    text = Text(write_feedback(class_.room)[0].read_text(encoding="utf-8")).text
+    assert "ModuleNotFoundError" in text and "import no_such_package" in text
+    assert text.index("no_such_package") < text.index("double 60 of 60")
 
 
 def test_no_hidden_test_and_no_value_of_one(page_of):

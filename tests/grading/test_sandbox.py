@@ -46,8 +46,9 @@ def test_each_submission_has_namespaces_of_its_own(submit):
 def test_the_host_is_not_there(submit, path):
     walk = f"import os\nreturn [os.path.join(a, x) for a, b, c in os.walk({path!r}) for x in c][:100000]"
     seen = run(submit, walk, limits=replace(LIMITS, call_wall_s=30))  # a cold disk takes its time
+    files = [name for name in seen if "/site-packages/" not in name]
     assert not [
-        name for name in seen if "hidden" in name or name.endswith((".ipynb", "/kernels.py", ".yaml"))
+        name for name in files if "hidden" in name or name.endswith((".ipynb", "/kernels.py", ".yaml"))
     ]
     assert "/etc/passwd" not in seen
 
@@ -100,7 +101,8 @@ def test_other_processes_are_not_there(submit):
 
 def test_submissions_leave_nothing_behind(submit):
     assert run(submit, "open('/tmp/x', 'w').write('x'); open('/dev/shm/x', 'w').write('x'); return 1") == 1
-    assert run(submit, "import os; return os.listdir('/tmp') + os.listdir('/dev/shm')") == []
+    left = run(submit, "import os; return [os.path.exists(f'{place}/x') for place in ('/tmp', '/dev/shm')]")
+    assert left == [False, False]
 
 
 # What it cannot use up
@@ -267,6 +269,20 @@ def test_systems_that_nest_no_namespaces_get_a_new_sandbox_each_time(submit, mon
     assert run(submit, "import os; return os.path.exists('/tmp/x')", limits=limits) is False
     with pytest.raises(OSError):
         run(submit, "open('/proc/sys/vm/swappiness', 'r+').write('0')", limits=limits)
+
+
+def test_packages_below_tmp_are_seen_and_nothing_else_of_it(submit, tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "imported_by_nobody_yet.py"
+    installed.parent.mkdir()
+    installed.write_text("found = True\n")
+    (tmp_path / "secret").touch()
+    monkeypatch.syspath_prepend(str(installed.parent))
+    limits = replace(LIMITS, tmp_mb=LIMITS.tmp_mb + 1)  # a sandbox of its own, that knows of the package
+    assert run(submit, "import imported_by_nobody_yet as it; return it.found", limits=limits)
+    look = f"import os; return os.listdir({str(tmp_path)!r})"
+    assert run(submit, look, limits=limits) == ["site-packages"]
+    with pytest.raises(OSError):
+        run(submit, f"open({str(installed)!r}, 'a').write('x')", limits=limits)
 
 
 AS_ORDINARY_USER = """

@@ -50,6 +50,13 @@ def test_a_right_submission_earns_everything(grade, sandbox):
     assert ("Graded without a sandbox" in str(report.notes)) == (sandbox == "none")
 
 
+def test_what_breaks_a_helper_is_told(grade, graded_course):
+    report = grade(extra="import no_such_package")
+    (error,) = report.broken
+    assert (error.type, error.line, report.earned) == ("ModuleNotFoundError", 1, 100)
+    assert "no_such_package" in str(report.as_json()["broken"])
+
+
 def test_points_follow_the_weight_of_the_passed_tests(grade, graded_course):
     add_test(
         graded_course, "@pytest.mark.weight(4)\ndef test_zero(kernels):\n    assert kernels.double(0) == 0"

@@ -92,6 +92,13 @@ def test_a_cell_that_raises_costs_only_its_kernel(graded_course, tito):
     assert cells(answer)["shift"]["points"]["earned"] == 0
 
 
+def test_a_cell_without_points_that_raises_is_named_first(graded_course, tito):
+    edit(graded_course.script, "import numpy as np", "import nowhere\nimport numpy as np")
+    out = tito("test").out
+    assert "(imports), line 2: ModuleNotFoundError" in out
+    assert out.index("(imports)") < out.index("double, inline check")
+
+
 def test_an_endless_inline_check_ends(graded_course, tito):
     with (graded_course.root / "module.yaml").open("a") as file:
         file.write("limits: {cell_wall_s: 2, call_wall_s: 2}\n")

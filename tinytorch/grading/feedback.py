@@ -104,6 +104,7 @@ def _page(room: Classroom, gradebook: Gradebook, student: str, verdict: Verdict)
         "student": student,
         "notebook": verdict["file"],
         "cells": cells,
+        "broken": [{"error": error, "line": _line(graded, error)} for error in verdict.get("broken", ())],
         "score": max(0, submitted.score - (submitted.late_submission_penalty or 0)),
         "possible": submitted.max_score,
         "penalty": submitted.late_submission_penalty,

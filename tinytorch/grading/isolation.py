@@ -13,11 +13,12 @@ import signal
 from pathlib import Path
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 CAPABILITY_VERSION_3 = 0x20080522
 USER_IN_SANDBOX = 1000
+FRESH = ("/tmp", "/dev/shm")  # a submission finds these empty
 
 
 def _libc(function: str, *arguments) -> None:
@@ -37,9 +38,9 @@ def die_with_parent() -> None:
     _libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def enter(tmp_mb: int) -> None:
-    """Move into fresh user, PID, mount and IPC namespaces with an empty /tmp, and return as an ordinary
-    process there; the processes above it wait, and end with it."""
+def enter(tmp_mb: int, visible: list[str]) -> None:
+    """Move into fresh user, PID, mount and IPC namespaces with a /tmp in which only the folders are that must
+    be visible, and return as an ordinary process there; the processes above it wait, and end with it."""
     uid, gid = os.getuid(), os.getgid()
     _libc("unshare", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
     Path("/proc/self/setgroups").write_text("deny")
@@ -47,9 +48,7 @@ def enter(tmp_mb: int) -> None:
     Path("/proc/self/gid_map").write_text(f"{USER_IN_SANDBOX} {gid} 1")
     _continue_in_child()  # the child is PID 1: when it ends, the kernel ends all that it left behind
     die_with_parent()
-    size = f"size={tmp_mb}m,mode=0700,uid={USER_IN_SANDBOX}".encode()
-    for place in (b"/tmp", b"/dev/shm"):
-        _libc("mount", b"tmpfs", place, b"tmpfs", MS_NOSUID | MS_NODEV, size)
+    _empty(tmp_mb, visible)
     Path("/proc/sys/user/max_user_namespaces").write_text("0")  # no capabilities to be had again
     hardened = MS_NOSUID | MS_NODEV | MS_NOEXEC
     _libc("mount", b"proc", b"/proc", b"proc", hardened, None)
@@ -57,6 +56,28 @@ def enter(tmp_mb: int) -> None:
     _libc("mount", None, b"/proc", None, MS_REMOUNT | MS_BIND | MS_RDONLY | hardened, None)
     drop_capabilities()
     _continue_in_child()  # PID 1 only reaps, so that a submission is an ordinary process
+
+
+def _empty(tmp_mb: int, visible: list[str]) -> None:
+    """Mount an empty folder over each of `FRESH`, and the visible folders that lie there back into it."""
+    kept = {path: os.open(path, os.O_PATH) for path in _outermost_in(FRESH, visible)}
+    size = f"size={tmp_mb}m,mode=0700,uid={USER_IN_SANDBOX}".encode()
+    for place in FRESH:
+        _libc("mount", b"tmpfs", place.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, size)
+    for path, fd in kept.items():
+        os.makedirs(path)
+        _libc("mount", f"/proc/self/fd/{fd}".encode(), path.encode(), None, MS_BIND | MS_REC, None)
+        os.close(fd)
+
+
+def _outermost_in(places: tuple[str, ...], paths: list[str]) -> list[str]:
+    """Those of the paths below one of the places that do not lie below another path."""
+    found: list[Path] = []
+    for path in sorted(map(Path, paths)):
+        below = any(path.is_relative_to(place) for place in places)
+        if below and not any(path.is_relative_to(other) for other in found):
+            found.append(path)
+    return [str(path) for path in found]
 
 
 def uncover_proc() -> None:

@@ -70,7 +70,7 @@ class CellReport:
 
 @dataclass
 class Report:
-    """One notebook's grading."""
+    """One notebook's grading. `broken`: what cells without points raised; kernels that build on them fail."""
 
     module: str
     file: str
@@ -78,6 +78,7 @@ class Report:
     sandbox: str
     earned: float | None = None
     possible: float = 0.0
+    broken: list[CellError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     output: str = ""  # what the submission printed, warnings included, cut at the limit
 
@@ -98,5 +99,6 @@ class Report:
             "sandbox": self.sandbox,
             "points": {"earned": self.earned, "possible": self.possible},
             "cells": [cell.as_json() for cell in self.cells],
+            "broken": [asdict(error) for error in self.broken],
             "notes": self.notes,
         }

@@ -192,7 +192,8 @@ class Zygote:
             )
         self.used = False
         self._ask({"do": "start"}, START_S)
-        if self.nested and not self._ask({"do": "probe", "tmp_mb": self.limits.tmp_mb}, START_S)["isolates"]:
+        self.room = {"tmp_mb": self.limits.tmp_mb, "visible": sorted(_visible())}
+        if self.nested and not self._ask({"do": "probe", **self.room}, START_S)["isolates"]:
             self._stop()
             self.nested = False
             return self._start()
@@ -257,7 +258,7 @@ class Zygote:
         settings = {
             "isolate": self.nested,
             "home": "/tmp" if self.sandbox == "bubblewrap" else home,
-            "tmp_mb": self.limits.tmp_mb,
+            **self.room,
             "output_kb": self.limits.output_kb,
             "limits": {"cpu_s": limits["submission_cpu_s"]}
             | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},

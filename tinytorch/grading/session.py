@@ -133,6 +133,7 @@ def grade(
             _note_inline(cell, submission, inline)
         if hidden:
             _test(report, submission, hidden, _refused(cells), on_progress)
+    report.broken = [cell.error for cell in cells if cell.error and not cell.name]
     report.output = submission.output
     report.possible = sum(cell.possible for cell in report.cells)
     report.earned = sum(cell.earned for cell in report.cells) if hidden else None

@@ -169,7 +169,7 @@ def set_up(output_fd: int, settings: dict) -> None:
             "1000"
         )  # out of memory: the submission goes, not its parent
     if settings["isolate"]:
-        isolation.enter(settings["tmp_mb"])
+        isolation.enter(settings["tmp_mb"], settings["visible"])
     os.setsid()  # a signal to its process group must not reach the processes that it was forked from
     os.chdir(settings["home"])
     tempfile.tempdir = settings["home"]
@@ -207,13 +207,13 @@ def end_all() -> None:
         time.sleep(0.002)
 
 
-def can_isolate(tmp_mb: int) -> bool:
+def can_isolate(tmp_mb: int, visible: list[str]) -> bool:
     """Whether this system lets a process in the sandbox have namespaces of its own."""
     isolation.uncover_proc()
     child = os.fork()
     if child == 0:
         try:
-            isolation.enter(tmp_mb)
+            isolation.enter(tmp_mb, visible)
         except OSError:
             os._exit(1)
         os._exit(0)
@@ -282,7 +282,7 @@ def main(control_fd: int) -> None:
                 gc.freeze()
                 channel.send(control, {"warm": True})
             case "probe":
-                channel.send(control, {"isolates": can_isolate(request["tmp_mb"])})
+                channel.send(control, {"isolates": can_isolate(request["tmp_mb"], request["visible"])})
             case "begin":
                 if os.fork() == 0:
                     control.close()

@@ -112,7 +112,8 @@ def _show_report(report: "Report", unexported: str) -> None:
     page = console()
     page.print(f"Tested {escape(str(report.file))}", soft_wrap=True)
     page.print(_score_table(report))
-    for line in filter(None, [unexported, *(line for cell in report.cells for line in _failures(cell))]):
+    failures = (line for cell in report.cells for line in _failures(cell))
+    for line in filter(None, [unexported, *map(str, report.broken), *failures]):
         page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
     if report.earned is None:
         page.print("There are no hidden tests here, so no points: only the inline checks were run.")
