@@ -1,10 +1,12 @@
 """A course folder, a class in it, and how its grading keeps up with what changes."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tinytorch.course.errors import UserError
+from tinytorch.grading.autograde import autograde
 from tinytorch.grading.classroom import CONFIG_FILE, generate, init, open_classroom
 
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
@@ -126,6 +128,17 @@ def test_a_verdict_that_was_not_recorded_is_recorded_by_the_rerun(class_, monkey
     monkeypatch.setattr("tinytorch.grading.autograde.judge", None)  # it must not be judged again
     assert grades(class_) == {"alice": ("graded", 100.0)}
     assert class_.marks() == {"alice": 100.0}
+
+
+def test_threads_of_one_process_take_turns(class_):
+    """A worker of a Dask cluster may have several."""
+    class_.hand_in("alice", **RIGHT)
+    class_.grade()
+    for student in ("bob", "cy", "dee"):
+        class_.hand_in(student, **RIGHT)
+    with ThreadPoolExecutor(3) as pool:
+        results = autograde(class_.room, executor=pool)
+    assert [result.earned for result in results] == [100.0] * 4
 
 
 def test_half_a_verdict_counts_as_none(class_):

@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -88,6 +91,49 @@ def test_errors_name_the_thing_and_the_way_on(class_, tito, command, words):
     assert answer.code == 2 and "Traceback" not in answer.err
     for word in words:
         assert word in answer.err
+
+
+class Cluster:
+    """Stands in for Dask's client: threads of this process, or no scheduler at all."""
+
+    def __init__(self, address):
+        if address != "tcp://there":
+            raise OSError("timed out")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def get_executor(self):
+        return ThreadPoolExecutor(2)
+
+    def nthreads(self):
+        return {"tcp://worker": 2}
+
+
+def test_a_cluster_can_grade(unprotected, tito, monkeypatch):
+    unprotected.hand_in("alice", **RIGHT)
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Cluster))
+    answer = tito("nbgrader", "autograde", "--dask", "tcp://there", "--json")
+    assert answer.code == 0
+    assert [each["earned"] for each in json.loads(answer.out)["submissions"]] == [100.0]
+
+
+@pytest.mark.parametrize(
+    ("library", "says"),
+    [
+        (SimpleNamespace(Client=Cluster), "No Dask scheduler at tcp://nowhere"),
+        (None, "Dask is not installed"),
+    ],
+)
+def test_a_cluster_that_is_not_there(unprotected, tito, monkeypatch, library, says):
+    unprotected.hand_in("alice", **RIGHT)
+    monkeypatch.setitem(sys.modules, "distributed", library)
+    answer = tito("nbgrader", "autograde", "--dask", "tcp://nowhere")
+    assert answer.code == 2
+    assert says in answer.err
 
 
 def test_marks_are_not_overwritten_unasked(unprotected, tito):

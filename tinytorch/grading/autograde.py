@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 import loky
 from nbformat import NotebookNode
@@ -34,6 +34,7 @@ from tinytorch.grading.verdicts import Verdict, grader_version, key_of
 
 TASKS_PER_WORKER = 50  # then a fresh process, so that nothing adds up over a large class
 AHEAD = 2  # tasks handed to the pool per worker: enough to keep it busy, few enough to keep memory flat
+one_at_a_time = Lock()  # a process has one sandbox, and a worker of a cluster may have several threads
 GRADED, UNCHANGED, FAILED = "graded", "unchanged", "failed"
 
 
@@ -188,7 +189,8 @@ def _submit(pool: Executor, task: Task) -> Future:
 def judge_task(task: Task) -> Verdict:
     """In a worker: the verdict on a submission, or why there is none."""
     try:
-        return judge(task.notebook(), task.module, task.released, task.sandbox)
+        with one_at_a_time:
+            return judge(task.notebook(), task.module, task.released, task.sandbox)
     except UserError as error:
         return {"failure": str(error)}
 

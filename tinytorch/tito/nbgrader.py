@@ -136,12 +136,12 @@ def autograde(
     if sandbox:
         room.config.GradeKernels.sandbox = sandbox
     total = len(tasks_of(room, student or ()))
-    with _progress(total, quiet=as_json) as advance, _cluster(dask) as executor:
+    with _progress(total, quiet=as_json) as advance, _cluster(dask) as (executor, size):
         results = grade(
             room,
             students=student or (),
             force=force,
-            workers=workers,
+            workers=workers or size,
             executor=executor,
             on_result=advance,
         )
@@ -219,10 +219,13 @@ def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
 
 
 @contextmanager
-def _cluster(address: str | None) -> "Iterator[Executor | None]":
-    """An executor on a Dask cluster, whose workers must see the same folders; None without an address."""
+def _cluster(address: str | None) -> "Iterator[tuple[Executor | None, int | None]]":
+    """An executor on a Dask cluster, whose workers must see the same folders, and how many they are.
+
+    Neither without an address.
+    """
     if address is None:
-        yield None
+        yield None, None
         return
     from tinytorch.course.errors import UserError
 
@@ -230,8 +233,17 @@ def _cluster(address: str | None) -> "Iterator[Executor | None]":
         from distributed import Client
     except ImportError as error:
         raise UserError("Dask is not installed.", 'python -m pip install -e ".[cluster]"') from error
-    with Client(address) as client, client.get_executor() as executor:
-        yield executor
+    try:
+        client = Client(address)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"No Dask scheduler at {address}: {error}.", "Start one: `dask scheduler`."
+        ) from error
+    with client, client.get_executor() as executor:
+        workers = len(client.nthreads())
+        if not workers:
+            raise UserError(f"The Dask scheduler at {address} has no workers.", f"`dask worker {address}`")
+        yield executor, workers
 
 
 def _show_results(results: "list[Result]", sandbox: str) -> None:
