@@ -13,7 +13,7 @@ from tinytorch.hardware import cpu, run_chunks
 SIZES = {10**4: 0.8, 10**5: 1.0, 10**6: 1.0, 10**7: 1.0, 5 * 10**7: 1.0}
 """Numbers in the array, and the least ratio to torch.relu: at 10^4 a call from Python weighs more."""
 
-IN_A_CACHE, COPIES = 10**5, 31
+IN_A_CACHE, COPIES = 10**6, 31
 """Arrays up to this size are timed in so many places more: which of their lines share a set of the cache is a
 matter of their pages. On a Zen 4, torch.relu took 0.95 times as long in some, 1.10 in others."""
 
