@@ -13,9 +13,11 @@ from tinytorch.hardware import cpu, run_chunks
 SIZES = {10**4: 0.8, 10**5: 1.0, 10**6: 1.0, 10**7: 1.0, 5 * 10**7: 1.0}
 """Numbers in the array, and the least ratio to torch.relu: at 10^4 a call from Python weighs more."""
 
-IN_A_CACHE, COPIES = 10**6, 31
-"""Arrays up to this size are timed in so many places more: which of their lines share a set of the cache is a
-matter of their pages. On a Zen 4, torch.relu took 0.95 times as long in some, 1.10 in others."""
+COPIES, COPIES_BYTES = 31, 12 * 2**20
+"""Arrays in a cache are timed in so many places more: which of their lines share a set of the cache is a
+matter of their pages. On a Zen 4, torch.relu took 0.95 times as long in some, 1.10 in others. All copies of
+an array stay small: what they leave free would serve the large arrays of later cases, which in a program of
+its own are fresh pages."""
 
 
 def count(n: int) -> str:
@@ -88,7 +90,7 @@ def fresh(kernels: ModuleType, kernel: str, n: int, workers: int | None = None) 
     return replace(
         relus(kernels, kernel, x, workers, verify),
         elsewhere=lambda: relus(kernels, kernel, x.copy(), workers, verify),
-        copies=COPIES if n <= IN_A_CACHE and workers is None else 0,
+        copies=min(COPIES, COPIES_BYTES // x.nbytes) if workers is None else 0,
     )
 
 
