@@ -386,7 +386,7 @@ def profile_operation(
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_profile_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("profile_operation"):
     report = profile_operation(lambda a, b: a + b, 2, b=40, flops=1, bytes_moved=24)
@@ -418,7 +418,7 @@ with inline_check("profile_operation"):
         f"`peak_memory_bytes`: expected about 8,000,000 for a million float64, got {held}: see tracemalloc"
     )
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("profile_operation", globals())
 ### END HIDDEN TESTS
@@ -559,7 +559,7 @@ def _median_ci95(samples: np.ndarray) -> tuple[float, float]:
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_benchmark_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("benchmark_operation"):
     report = benchmark_operation(sorted, list(range(500)), repeats=12)
@@ -608,7 +608,7 @@ with inline_check("benchmark_operation"):
     else:
         raise AssertionError("repeats=0 must raise ValueError: there would be nothing to report")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("benchmark_operation", globals())
 ### END HIDDEN TESTS
@@ -724,7 +724,7 @@ def _three_loops(A, B, C):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_matmul_baseline", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("matmul_baseline"):
     A, B = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[1, 0], [0, 1], [2, -1]])
@@ -750,7 +750,7 @@ with inline_check("matmul_baseline"):
     else:
         raise AssertionError("(7, 5) times (7, 5) must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("matmul_baseline", globals())
 ### END HIDDEN TESTS
@@ -893,7 +893,7 @@ def _relu_loop(x: np.ndarray, out: np.ndarray) -> None:
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_vectorized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("vectorized_relu"):
     x = np.array([-2.5, -0.25, 0.0, 0.25, 2.5], np.float32)
@@ -920,7 +920,7 @@ with inline_check("vectorized_relu"):
         "a transposed array: elements must keep their places",
     )
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("vectorized_relu", globals())
 ### END HIDDEN TESTS
@@ -1049,7 +1049,7 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_vectorized_operations", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("vectorized_operations"):
     x, y = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), np.array([[4.0, 6.0], [3.0, 4.0]], np.float32)
@@ -1079,7 +1079,7 @@ with inline_check("vectorized_operations"):
     else:
         raise AssertionError("shapes (2, 2) and (2, 3) must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("vectorized_operations", globals())
 ### END HIDDEN TESTS
@@ -1392,7 +1392,7 @@ def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels,
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_cache_friendly_matmul", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("cache_friendly_matmul"):
     rng = np.random.default_rng(0)
@@ -1424,7 +1424,7 @@ with inline_check("cache_friendly_matmul"):
     else:
         raise AssertionError("block_size=0 must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("cache_friendly_matmul", globals())
 ### END HIDDEN TESTS
@@ -1636,7 +1636,7 @@ def _relu_chunks(loop, source: np.ndarray, target: np.ndarray, workers: int) -> 
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_parallel_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("parallel_relu"):
     for shape in ((), (5,), (4, 7), (0, 3), (1201, 1009)):
@@ -1660,7 +1660,7 @@ with inline_check("parallel_relu"):
     else:
         raise AssertionError("num_workers=0 must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("parallel_relu", globals())
 ### END HIDDEN TESTS
@@ -1806,7 +1806,7 @@ def parallel_batch_processing(
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_parallel_batch_processing", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("parallel_batch_processing"):
     got = parallel_batch_processing([3, 1, 2], lambda item: item * item, num_workers=2)
@@ -1841,7 +1841,7 @@ with inline_check("parallel_batch_processing"):
     got = parallel_batch_processing([1, 2], reciprocal, num_workers=2, executor="process")
     assert list(got) == [1, 0.5], f'executor="process": expected [1.0, 0.5], got {got}'
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("parallel_batch_processing", globals())
 ### END HIDDEN TESTS
@@ -2181,7 +2181,7 @@ def _dequantize(sums, scale_A, scale_B, C, left):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_quantized_matmul", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("quantized_matmul"):
     got = quantized_matmul(np.array([[100, 100]], np.int8), np.array([[100], [100]], np.int8)).data
@@ -2223,7 +2223,7 @@ with inline_check("quantized_matmul"):
     else:
         raise AssertionError("NaN has no int8 value: it must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("quantized_matmul", globals())
 ### END HIDDEN TESTS
@@ -2341,7 +2341,7 @@ def _quantized_relu_loop(x, step, result):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_quantized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("quantized_relu"):
     got = quantized_relu(np.array([-128, -1, 0, 1, 127], np.int8)).data
@@ -2370,7 +2370,7 @@ with inline_check("quantized_relu"):
     else:
         raise AssertionError("scale=0 must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("quantized_relu", globals())
 ### END HIDDEN TESTS
@@ -2486,7 +2486,7 @@ def _pruned_panels(A, starts, rows, values, C, width, first, last):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_pruned_matmul", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.course.checks import inline_check
+from tinytorch.sandbox.inside.checks import inline_check
 
 with inline_check("pruned_matmul"):
     weights = np.array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 0, 7, 0]], np.float32)
@@ -2518,7 +2518,7 @@ with inline_check("pruned_matmul"):
     else:
         raise AssertionError("(33, 70) times (3, 4) must raise ValueError")
 ### BEGIN HIDDEN TESTS
-from tinytorch.grading.stock import earned
+from tinytorch.grading.unprotected import earned
 
 earned("pruned_matmul", globals())
 ### END HIDDEN TESTS

@@ -1,5 +1,6 @@
 """A small course of its own for each test that asks for one: two graded cells, made in milliseconds."""
 
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from functools import cache
 from pathlib import Path
@@ -13,10 +14,11 @@ from nbgrader.api import get_alembic_version
 from tinytorch.course.export import export
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.pairing import sync
+from tinytorch.grading import judge
 
 if TYPE_CHECKING:
-    from tinytorch.grading.autograde import Result
-    from tinytorch.grading.classroom import Classroom
+    from tinytorch.classroom.autograde import Result
+    from tinytorch.classroom.classroom import Classroom
 
 HEADER = """\
 # ---
@@ -167,7 +169,7 @@ class Class:
 
     def grade(self, **options) -> dict[str, "Result"]:
         """Grade in this process, one after the other; results by student."""
-        from tinytorch.grading.autograde import autograde
+        from tinytorch.classroom.autograde import autograde
 
         return {result.student: result for result in autograde(self.room, executor=Here(), **options)}
 
@@ -198,7 +200,7 @@ def alembic_version() -> str:
 @pytest.fixture
 def class_(whole_course: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
     """A class without submissions, graded in plain processes; its folder is the current directory."""
-    from tinytorch.grading.classroom import generate, init, open_classroom
+    from tinytorch.classroom.classroom import generate, init, open_classroom
 
     folder = tmp_path / "class"
     monkeypatch.setattr("nbgrader.api.get_alembic_version", alembic_version)
@@ -208,3 +210,9 @@ def class_(whole_course: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     room.config.GradeKernels.sandbox = "none"
     generate(room)
     return Class(room)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_outlives_the_tests() -> Iterator[None]:
+    yield
+    judge.close()

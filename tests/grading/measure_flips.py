@@ -16,8 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 import nbformat
-from bank.mistakes import MISTAKES
-from bank.submissions import ROOT, judge, student, students_submission
+from grading.bank.mistakes import MISTAKES
+from grading.bank.submissions import ROOT, judge, student, students_submission
 from nbformat import NotebookNode
 
 from tinytorch.course.module import load_module

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from bank.alternatives import ALTERNATIVES
-from bank.mistakes import MISTAKES, Mistake, rounds
-from bank.submissions import ROOT, Bank, kernel_names, student, students_submission
+from grading.bank.alternatives import ALTERNATIVES
+from grading.bank.mistakes import MISTAKES, Mistake, rounds
+from grading.bank.submissions import ROOT, Bank, kernel_names, student, students_submission
 
 from tinytorch.course.notebook import read_notebook
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from bank import shortcuts
-from bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
-from bank.hostile_lies import BENT_SLEEP
-from bank.malformed import CHANGED, REFUSED
-from bank.submissions import ROOT, Bank, student, submission
+from grading.bank import shortcuts
+from grading.bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from grading.bank.hostile_lies import BENT_SLEEP
+from grading.bank.malformed import CHANGED, REFUSED
+from grading.bank.submissions import ROOT, Bank, student, submission
 
 from tinytorch.course.module import load_module
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 RNG_SEED = 11
 
 
 def values(result) -> np.ndarray:
     """The numbers of a result, whether it came as a Tensor or as a bare array."""
-    return np.asarray(result.data if isinstance(result, Tensor) else result)
+    return np.asarray(result.data if isinstance(result, TensorValue) else result)
 
 
 def numbers(shape: tuple[int, ...], dtype=np.float32, seed: int = RNG_SEED) -> np.ndarray:

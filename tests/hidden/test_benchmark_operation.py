@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from tinytorch.grading.values import Operation
+from tinytorch.sandbox.inside.values import Operation
 
 SLOW, FAST = 0.006, 0.001  # seconds
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from oracles import assert_unmodified, numbers, values
 
-from tinytorch.grading.clerk import Clerk
-from tinytorch.grading.values import Operation
+from tinytorch.sandbox.clerk import Clerk
+from tinytorch.sandbox.inside.values import Operation
 
 
 def batch_of(length: int) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 LARGE = 1_200_007  # no multiple of any number of workers below, and worth more than one thread
 
@@ -97,8 +97,8 @@ def test_result_is_a_tensor(kernels):
     """A Tensor and an array must both work, and the result is a Tensor in both cases."""
     assert_works(kernels)
     x = numbers((4, 3))
-    for result in (kernels.parallel_relu(x), kernels.parallel_relu(Tensor(x))):
-        assert isinstance(result, Tensor)
+    for result in (kernels.parallel_relu(x), kernels.parallel_relu(TensorValue(x))):
+        assert isinstance(result, TensorValue)
         assert_same_numbers(result, np.maximum(x, 0))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracles import numbers, values
 
-from tinytorch.grading.values import Operation
+from tinytorch.sandbox.inside.values import Operation
 
 
 def measured(kernels, operation: Operation, *args, **settings) -> dict:

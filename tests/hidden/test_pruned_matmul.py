@@ -5,7 +5,7 @@ import pytest
 from oracles import assert_product, assert_unmodified, layouts, numbers, product, unusual, values, wins
 from scipy.sparse import csr_array
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 
 def pruned(shape: tuple[int, int], dtype=np.float32, kept: float = 0.3) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_dense_weights(kernels):
     """Dense weights, as an array or a Tensor, are converted and give the same product."""
     A, B = numbers((5, 7)), pruned((7, 6))
     assert_product(kernels.pruned_matmul(A, B), A, B)
-    assert_product(kernels.pruned_matmul(Tensor(A), Tensor(B)), A, B)
+    assert_product(kernels.pruned_matmul(TensorValue(A), TensorValue(B)), A, B)
 
 
 @pytest.mark.weight(2)
@@ -137,8 +137,8 @@ def test_result_is_a_tensor(kernels):
     """The result is a dense Tensor, whatever the weights are held in."""
     assert_works(kernels)
     A, B = numbers((3, 4)), pruned((4, 2))
-    assert isinstance(kernels.pruned_matmul(A, csr_array(B)), Tensor)
-    assert isinstance(kernels.pruned_matmul(Tensor(A), B), Tensor)
+    assert isinstance(kernels.pruned_matmul(A, csr_array(B)), TensorValue)
+    assert isinstance(kernels.pruned_matmul(TensorValue(A), B), TensorValue)
 
 
 def test_wrong_shapes(kernels):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import assert_unmodified, layouts, numbers, product, unusual, values, wins
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 
 def quantized(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -174,8 +174,8 @@ def test_result_is_a_tensor(kernels):
     """Tensor operands and arrays must both work, and the result is a Tensor in both cases."""
     assert_works(kernels)
     A, B = numbers((3, 4)), numbers((4, 2))
-    first, second = kernels.quantized_matmul(A, B), kernels.quantized_matmul(Tensor(A), Tensor(B))
-    assert isinstance(first, Tensor) and isinstance(second, Tensor)
+    first, second = kernels.quantized_matmul(A, B), kernels.quantized_matmul(TensorValue(A), TensorValue(B))
+    assert isinstance(first, TensorValue) and isinstance(second, TensorValue)
     np.testing.assert_array_equal(values(first), values(second))
 
 

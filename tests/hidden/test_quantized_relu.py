@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 
 def assert_works(kernels) -> None:
@@ -117,8 +117,8 @@ def test_result_is_a_tensor(kernels):
     """A Tensor and an array must both work, and the result is a Tensor in both cases."""
     assert_works(kernels)
     x = numbers((4, 3))
-    first, second = kernels.quantized_relu(x), kernels.quantized_relu(Tensor(x))
-    assert isinstance(first, Tensor) and isinstance(second, Tensor)
+    first, second = kernels.quantized_relu(x), kernels.quantized_relu(TensorValue(x))
+    assert isinstance(first, TensorValue) and isinstance(second, TensorValue)
     np.testing.assert_array_equal(values(first), values(second))
 
 

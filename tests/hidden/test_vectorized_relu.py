@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values, wins
 
-from tinytorch.grading.values import Tensor
+from tinytorch.sandbox.inside.values import TensorValue
 
 
 def assert_works(kernels) -> None:
@@ -84,15 +84,15 @@ def test_input_is_left_alone(kernels):
     """The input must hold the same numbers after the call as before it: write to a new array."""
     assert_works(kernels)
     assert_unmodified(kernels.vectorized_relu, numbers((40,)))
-    assert_unmodified(lambda x: kernels.vectorized_relu(Tensor(x)), numbers((4, 10)))
+    assert_unmodified(lambda x: kernels.vectorized_relu(TensorValue(x)), numbers((4, 10)))
 
 
 def test_result_is_a_tensor(kernels):
     """A Tensor and an array must both work, and the result is a Tensor in both cases."""
     assert_works(kernels)
     x = numbers((4, 3))
-    for result in (kernels.vectorized_relu(x), kernels.vectorized_relu(Tensor(x))):
-        assert isinstance(result, Tensor)
+    for result in (kernels.vectorized_relu(x), kernels.vectorized_relu(TensorValue(x))):
+        assert isinstance(result, TensorValue)
         assert_same_numbers(result, np.maximum(x, 0))
 
 

@@ -60,7 +60,7 @@ def test_doctor_names_a_missing_and_an_old_package(tito, monkeypatch):
 
 
 def test_doctor_says_what_to_do_without_a_sandbox(tito, monkeypatch):
-    monkeypatch.setattr("tinytorch.grading.sandbox.bubblewrap", lambda: None)
+    monkeypatch.setattr("tinytorch.sandbox.bubblewrap.bubblewrap", lambda: None)
     sandbox = json.loads(tito("doctor", "--json").out)["findings"][2]
     assert sandbox["ok"] is None
     assert "user namespaces" in sandbox["remedy"] and "--sandbox none" in sandbox["remedy"]

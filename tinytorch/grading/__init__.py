@@ -1,6 +1,5 @@
-"""The auto-grader: hidden tests out here, a submission's code in a sandbox, plain data between them.
+"""Judging one notebook: which cells run, what may not be used, what the hidden tests say, and the points.
 
-In goes a notebook, read as text; out comes a `report.Report`. Nothing of a submission is imported,
-unpickled or evaluated in the grader's own process, and `tinytorch.core` is never imported here: the
-student's framework lives in the sandbox. May import `tinytorch.course`; is imported by `tinytorch.tito`.
+In goes a notebook, read as text; out comes a `verdict.Verdict`. Tests, clocks and expected values are here;
+the notebook's code runs in `tinytorch.sandbox`. May import `sandbox` and `course`.
 """

@@ -13,9 +13,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tinytorch.course.errors import UserError
-from tinytorch.grading.kernels import Kernels, Race
-from tinytorch.grading.report import ERROR, FAILED, OUT_OF_TIME, PASSED, CellError, TestReport
-from tinytorch.grading.submission import Fault, OutOfTime
+from tinytorch.grading.fixtures import Kernels, Race
+from tinytorch.grading.verdict import ERROR, FAILED, OUT_OF_TIME, PASSED, TestVerdict
+from tinytorch.sandbox.faults import CellError, Fault, OutOfTime
 
 GRADER = pytest.StashKey["Grader"]()
 WITHOUT = (  # what is not needed to run functions and catch their exceptions: half of pytest's own time
@@ -34,7 +34,7 @@ class Grader:
 
     def __init__(self, kernels: Kernels, race: Race, refused: dict[str, CellError], on_test: Callable | None):
         self.kernels, self.race, self.refused, self.on_test = kernels, race, refused, on_test
-        self.reports: dict[str, TestReport] = {}  # by node id; an error until the test has passed or failed
+        self.reports: dict[str, TestVerdict] = {}  # by node id; an error until the test has passed or failed
         self.functions: dict[str, str] = {}
         self.broken: list[str] = []
 
@@ -52,7 +52,7 @@ class Grader:
             weight = item.get_closest_marker("weight")
             function = item.path.stem.removeprefix("test_")
             hint = (item.function.__doc__ or item.name).strip().splitlines()[0]
-            report = TestReport(item.name, ERROR, hint, float(weight.args[0]) if weight else 1.0)
+            report = TestVerdict(item.name, ERROR, hint, float(weight.args[0]) if weight else 1.0)
             if function in self.refused:
                 report.outcome, report.error = FAILED, self.refused[function]
             self.reports[item.nodeid], self.functions[item.nodeid] = report, function
@@ -81,8 +81,8 @@ def run(
     kernels: Kernels,
     race: Race,
     refused: dict[str, CellError] | None = None,
-    on_test: Callable[[str, TestReport], None] | None = None,
-) -> dict[str, list[TestReport]]:
+    on_test: Callable[[str, TestVerdict], None] | None = None,
+) -> dict[str, list[TestVerdict]]:
     """The verdicts of these functions' hidden tests. Those of `refused` count as failed, without running.
 
     Raises UserError where a function has no tests, or its tests cannot be imported: that is no
@@ -104,7 +104,7 @@ def run(
     ):
         problem = ", ".join(grader.broken) or f"pytest ended with {status!r}"
         raise UserError(f"Hidden tests cannot run: {problem}.", f"Try `python -m pytest {hidden}`.")
-    found: dict[str, list[TestReport]] = {name: [] for name in functions}
+    found: dict[str, list[TestVerdict]] = {name: [] for name in functions}
     for node, report in grader.reports.items():
         found[grader.functions[node]].append(report)
     empty = [name for name, reports in found.items() if not reports]

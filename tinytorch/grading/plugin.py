@@ -13,10 +13,10 @@ import pytest
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
-from tinytorch.grading import session
+from tinytorch.grading import judge
+from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.hidden import GRADER
-from tinytorch.grading.kernels import Kernels, Race
-from tinytorch.grading.submission import where
+from tinytorch.sandbox.faults import where
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +40,7 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
     notebook = request.config.getoption("--kernels")
     try:
         module = load_module("kernels", start=notebook and notebook.resolve().parent)
-        opened = session.open_submission(notebook, module, request.config.getoption("--sandbox"))
+        opened = judge.open_submission(notebook, module, request.config.getoption("--sandbox"))
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     with contextlib.closing(opened) as submission:
@@ -54,7 +54,7 @@ def race(request: pytest.FixtureRequest, kernels: Kernels) -> Race:
     if grader:
         return grader.race
     folder = Path(request.config.rootpath) / "tests" / "hidden"
-    return Race(kernels, lambda: session.yardsticks(folder, kernels.runner))
+    return Race(kernels, lambda: judge.yardsticks(folder, kernels.runner))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -89,7 +89,7 @@ def _wrong_packages() -> Iterator[str]:
 
 def _sandbox() -> Finding:
     """Whether the grader's own trial of bubblewrap succeeds: only that tells if user namespaces work here."""
-    from tinytorch.grading.sandbox import bubblewrap
+    from tinytorch.sandbox.bubblewrap import bubblewrap
 
     program = bubblewrap()
     if program:

@@ -12,7 +12,7 @@ from tinytorch.tito.options import AsJson, console, mark, print_json
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tinytorch.grading.autograde import Result
+    from tinytorch.classroom.autograde import Result
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,8 +38,8 @@ def init(
 
     tito nbgrader init my-course
     """
+    from tinytorch.classroom.classroom import init as make
     from tinytorch.course.module import load_module
-    from tinytorch.grading.classroom import init as make
 
     config = make(course, load_module(), append=append)
     if as_json:
@@ -54,8 +54,8 @@ def generate(force: Force = False, as_json: AsJson = False) -> None:
 
     nbgrader's release folder and gradebook are written too, from the same cells.
     """
-    from tinytorch.grading.classroom import generate as write
-    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.classroom.classroom import generate as write
+    from tinytorch.classroom.classroom import open_classroom
 
     version = write(open_classroom(), force=force)
     if as_json:
@@ -67,8 +67,8 @@ def generate(force: Force = False, as_json: AsJson = False) -> None:
 @app.command()
 def solution(force: Force = False, as_json: AsJson = False) -> None:
     """Execute the master, and write the worked solution as a notebook and as an HTML page."""
+    from tinytorch.classroom.classroom import open_classroom
     from tinytorch.course.versions import write_solution
-    from tinytorch.grading.classroom import open_classroom
 
     room = open_classroom()
     with console().status("Executing the master …"):
@@ -91,8 +91,8 @@ def collect(
 
     Links, paths that lead out, special and oversized files are refused. Exit code 1: something was.
     """
-    from tinytorch.grading.classroom import open_classroom
-    from tinytorch.grading.intake import collect as take
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.intake import collect as take
 
     collected = take(open_classroom(), source, force=force)
     if as_json:
@@ -128,9 +128,9 @@ def autograde(
 
     Can be stopped at any time: a rerun goes on where it was. Exit code 1: a submission could not be graded.
     """
-    from tinytorch.grading.autograde import FAILED, tasks_of
-    from tinytorch.grading.autograde import autograde as grade
-    from tinytorch.grading.classroom import open_classroom
+    from tinytorch.classroom.autograde import FAILED, tasks_of
+    from tinytorch.classroom.autograde import autograde as grade
+    from tinytorch.classroom.classroom import open_classroom
 
     room = open_classroom()
     if sandbox:
@@ -155,8 +155,8 @@ def autograde(
 @app.command()
 def feedback(student: Students = None, as_json: AsJson = False) -> None:
     """Write one HTML page per graded student: points, hints, and the lines that raised errors."""
-    from tinytorch.grading.classroom import open_classroom
-    from tinytorch.grading.feedback import write_feedback
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.feedback import write_feedback
 
     written = write_feedback(open_classroom(), student or ())
     if as_json:
@@ -172,9 +172,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Export the marks as CSV: a line per student, a column per kernel, manual marks included."""
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.feedback import write_report
     from tinytorch.course.errors import UserError
-    from tinytorch.grading.classroom import open_classroom
-    from tinytorch.grading.feedback import write_report
 
     if to.exists() and not force:
         raise UserError(f"{to} exists already.", "Choose another name with --to, or pass --force.")
@@ -191,8 +191,8 @@ def status(as_json: AsJson = False) -> None:
 
     Exit code 0: all are graded. 1: something is left to do.
     """
-    from tinytorch.grading.classroom import open_classroom
-    from tinytorch.grading.feedback import GRADED, standings
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.feedback import GRADED, standings
 
     found = standings(open_classroom())
     if as_json:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tinytorch.course.module import Module
     from tinytorch.course.parts import PartReport
-    from tinytorch.grading.report import CellReport, Report
+    from tinytorch.grading.verdict import KernelVerdict, Verdict
 
 
 def test(module: ModuleName = "kernels", as_json: AsJson = False) -> None:
@@ -89,10 +89,10 @@ def _test_kernels(module: "Module", as_json: bool) -> None:
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _grade(module: "Module", quiet: bool) -> "Report":
+def _grade(module: "Module", quiet: bool) -> "Verdict":
     from rich.markup import escape
 
-    from tinytorch.grading.session import grade
+    from tinytorch.grading.judge import grade
 
     asked = {"sandbox": "none", "hidden": module.hidden, "inline": True}
     if quiet:
@@ -106,7 +106,7 @@ def _grade(module: "Module", quiet: bool) -> "Report":
         )
 
 
-def _show_report(report: "Report", unexported: str) -> None:
+def _show_report(report: "Verdict", unexported: str) -> None:
     from rich.markup import escape
 
     page = console()
@@ -121,7 +121,7 @@ def _show_report(report: "Report", unexported: str) -> None:
         page.print(f"{_points(report.earned)} of {_points(report.possible)} points")
 
 
-def _score_table(report: "Report") -> "Table":
+def _score_table(report: "Verdict") -> "Table":
     from rich.box import SIMPLE
     from rich.table import Column, Table
 
@@ -142,7 +142,7 @@ def _points(points: float) -> str:
     return f"{round(points, 2):g}"
 
 
-def _failures(cell: "CellReport") -> list[str]:
+def _failures(cell: "KernelVerdict") -> list[str]:
     """One line for each thing that went wrong with a kernel."""
     if not cell.attempted:
         return [f"{cell.name}: not attempted. Fill in the cell {cell.grade_id!r}."]

@@ -15,8 +15,8 @@ from tinytorch.course.cells import clear_solutions, grade_id_of, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.notebook import read_notebook
-from tinytorch.grading.report import CellReport, Report
-from tinytorch.grading.session import grade
+from tinytorch.grading.judge import grade
+from tinytorch.grading.verdict import KernelVerdict, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 STUDENT = Path(__file__).parent / "student"
@@ -63,11 +63,11 @@ def students_submission(changed: dict[str, str] | None = None) -> NotebookNode:
 class Verdict:
     """How a submission was judged: a report, or the reason why there is none."""
 
-    report: Report | None
+    report: Verdict | None
     refusal: str
     seconds: float
 
-    def cell(self, kernel: str) -> CellReport:
+    def cell(self, kernel: str) -> KernelVerdict:
         return next(cell for cell in self.report.cells if cell.name == kernel)
 
     def failed(self, kernel: str) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from tinytorch.course.module import load_module
 from tinytorch.course.pairing import sync
-from tinytorch.grading.session import grade
+from tinytorch.grading.judge import grade
 
 MODULE = load_module("kernels")
 

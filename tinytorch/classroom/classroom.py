@@ -1,0 +1,251 @@
+"""A course folder as nbgrader keeps it: its configuration, folders and gradebook."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import BaseConverter, NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import setenv
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config, PyFileConfigLoader
+from traitlets.log import get_logger
+
+from tinytorch.classroom.restore import ReleasedCell, released_cells
+from tinytorch.classroom.store import Store
+from tinytorch.course.cells import STUB, check_structure
+from tinytorch.course.errors import UserError
+from tinytorch.course.files import STATE_FOLDER
+from tinytorch.course.module import Module, load_module
+from tinytorch.course.notebook import read_notebook
+from tinytorch.course.versions import StudentVersion, without_outputs, write_student_version
+
+CONFIG_FILE = "nbgrader_config.py"
+PREPROCESSORS = "tinytorch.classroom.preprocessors"
+MEASURE = "measure"  # the tag of cells that only measure and plot
+CONFIG = '''\
+"""The configuration of this course, for nbgrader and `tito nbgrader`."""
+
+c = get_config()
+c.CourseDirectory.course_id = {course_id!r}
+'''
+OUR_PART = """
+# TinyTorch: submissions of its notebook are graded in a sandbox.
+from tinytorch.classroom.classroom import configure
+
+configure(c, module={module!r})
+"""
+
+
+def configure(c: Config, module: str, sandbox: str = "bubblewrap", protected: bool = True) -> None:
+    """Set nbgrader up for the module in the folder `module`; call it from nbgrader_config.py.
+
+    With `protected=False` plain nbgrader executes submissions, in a Jupyter kernel with your own rights, and
+    the graded cells call the hidden tests there: the same marks for honest submissions, and no protection.
+    """
+    limits = load_module(Path(module)).limits
+    c.ClearSolutions.code_stub = {"python": STUB}
+    c.OurNotebook.module_root = module
+    c.GradeKernels.sandbox = sandbox
+    c.HTMLExporter.sanitize_html = True
+    if protected:
+        c.Autograde.pre_convert_hook = "tinytorch.classroom.intake.quarantine"
+        c.Autograde.sanitize_preprocessors = [
+            f"{PREPROCESSORS}.RestoreCells",
+            *_theirs(
+                "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata"
+            ),
+        ]
+        c.Autograde.autograde_preprocessors = [
+            f"{PREPROCESSORS}.GradeKernels",
+            *_theirs(
+                "IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"
+            ),
+        ]
+    else:
+        c.Execute.skip_cells_with_tag = MEASURE
+        c.Execute.timeout = int(limits.submission_wall_s)
+        c.OverwriteCells.add_missing_cells = True
+
+
+def _theirs(*names: str) -> list[str]:
+    return [f"nbgrader.preprocessors.{name}" for name in names]
+
+
+@dataclass
+class Classroom:
+    """A course folder, the module that is graded in it, and nbgrader's view of both."""
+
+    root: Path
+    config: Config
+    coursedir: CourseDirectory
+    module: Module
+
+    @property
+    def assignment(self) -> str:
+        return self.module.name
+
+    @property
+    def notebook(self) -> str:
+        """nbgrader's name of the notebook: the file's, without its ending."""
+        return self.module.notebook.stem
+
+    @property
+    def sandbox(self) -> str:
+        return self.config.GradeKernels.get("sandbox", "bubblewrap")
+
+    @property
+    def verdicts(self) -> Store:
+        return Store(self.root / STATE_FOLDER / "verdicts" / self.assignment)
+
+    def folder(self, step: str, student: str = ".") -> Path:
+        """Where nbgrader keeps this step ("source", "submitted", "autograded", ...) of the assignment."""
+        name = getattr(self.coursedir, f"{step}_directory")
+        return Path(self.coursedir.format_path(name, student, self.assignment))
+
+    def submissions(self) -> dict[str, Path]:
+        """The folders with a submission, by student."""
+        anyone = self.folder("submitted", "*")
+        depth = anyone.parts.index("*")
+        found = sorted(anyone.parents[len(anyone.parts) - depth - 1].glob("/".join(anyone.parts[depth:])))
+        return {folder.parts[depth]: folder for folder in found}
+
+    @contextmanager
+    def gradebook(self) -> Iterator[Gradebook]:
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            yield gradebook
+
+    def released(self) -> list[ReleasedCell]:
+        """The cells as they were handed out. Raises UserError where no student version was generated."""
+        try:
+            with self.gradebook() as gradebook:
+                return released_cells(gradebook, self.notebook, self.assignment)
+        except MissingEntry as error:
+            raise UserError(
+                f"The gradebook in {self.root} knows no notebook {self.notebook!r}.",
+                "Run `tito nbgrader generate` first.",
+            ) from error
+
+    def convert(self, converter: type[BaseConverter], student: str = "*", **options) -> None:
+        """Run one of nbgrader's converters here. Raises UserError with what it logged where it failed."""
+        self.coursedir.assignment_id, self.coursedir.student_id = self.assignment, student
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        with _log() as logged, setenv(PATH=programs):  # nbgrader calls alembic, which may not be on the path
+            running = converter(coursedir=self.coursedir, config=self.config)
+            for name, value in options.items():
+                setattr(running, name, value)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SAWarning)  # about nbgrader's own queries
+                    running.start()
+            except NbGraderException as error:
+                raise UserError(f"nbgrader failed: {_gist(logged.getvalue()) or error}") from error
+
+
+def _gist(log: str) -> str:
+    """What nbgrader logged, without the tracebacks."""
+    machinery = (" ", "Traceback", "The above exception", "During handling", "Please see")
+    return "; ".join(line for line in log.splitlines() if line and not line.startswith(machinery))
+
+
+@contextmanager
+def _log() -> Iterator[StringIO]:
+    """What nbgrader logs as errors meanwhile, instead of showing it."""
+    logger, logged = get_logger(), StringIO()
+    handler = logging.StreamHandler(logged)
+    before, level, propagate = logger.handlers, logger.level, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield logged
+    finally:
+        logger.handlers, logger.propagate = before, propagate
+        logger.setLevel(level)
+
+
+def open_classroom(start: Path | None = None) -> Classroom:
+    """The course around `start` (by default the current directory): the next folder with a configuration."""
+    here = (start or Path.cwd()).resolve()
+    root = next((folder for folder in (here, *here.parents) if (folder / CONFIG_FILE).is_file()), None)
+    if root is None:
+        raise UserError(
+            f"No {CONFIG_FILE} in {here} or in any folder above it.",
+            "Change into the course folder, or make one: `tito nbgrader init`.",
+        )
+    config = _load_config(root)
+    module_root = config.OurNotebook.get("module_root")
+    if not module_root:
+        raise UserError(
+            f"{root / CONFIG_FILE} says nothing of TinyTorch.",
+            "Let `tito nbgrader init --append` add what it needs, at its end.",
+        )
+    config.CourseDirectory.setdefault("root", str(root))
+    return Classroom(root, config, CourseDirectory(config=config), load_module(Path(module_root)))
+
+
+def _load_config(root: Path) -> Config:
+    try:
+        return PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
+    except Exception as error:  # it is a program, by whoever keeps the course
+        problem = f"{type(error).__name__}: {error}"
+        raise UserError(f"{root / CONFIG_FILE} does not load: {problem}", "Mend it.") from error
+
+
+def init(folder: Path, module: Module, *, append: bool = False) -> Path:
+    """Make a course folder for `module`, or let nbgrader's own in `folder` grade it too; its configuration.
+
+    Raises UserError where a configuration is there that does not know of TinyTorch, unless `append`: then
+    what it needs is added at the end.
+    """
+    path = folder / CONFIG_FILE
+    ours = OUR_PART.format(module=str(module.root))
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(CONFIG.format(course_id=folder.resolve().name) + ours, encoding="utf-8")
+    elif append:
+        before = path.read_text(encoding="utf-8")
+        if "tinytorch.classroom.classroom" not in before:
+            path.write_text(before.rstrip("\n") + "\n" + ours, encoding="utf-8")
+    classroom = open_classroom(folder)
+    classroom.folder("source").mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def generate(classroom: Classroom, *, force: bool = False) -> StudentVersion:
+    """Write nbgrader's source, release and gradebook entries, and the student version as folder and zip."""
+    module = classroom.module
+    master = read_notebook(module.notebook, module.limits)
+    check_structure(master, module)
+    source = classroom.folder("source") / module.notebook.name
+    _refuse_company(source)
+    source.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(without_outputs(master), source)
+    release = classroom.folder("release")
+    if release.is_symlink():
+        raise UserError(f"{release} is a link.", "Replace it by a folder.")
+    classroom.convert(GenerateAssignment, force=True)
+    released = read_notebook(release / module.notebook.name, module.limits)
+    return write_student_version(
+        module, released, classroom.root / "student" / f"tinytorch-{module.name}", force=force
+    )
+
+
+def _refuse_company(source: Path) -> None:
+    """nbgrader hands out whatever lies beside the source notebook, and follows links."""
+    if not source.parent.is_dir():
+        return
+    others = sorted(path.name for path in source.parent.iterdir() if path.name != source.name)
+    if others or source.is_symlink():
+        listed = ", ".join(others or [f"the link {source.name}"])
+        raise UserError(f"{source.parent} holds more than the notebook: {listed}.", "Move it out.")

@@ -1,0 +1,45 @@
+"""What can go wrong with code that nobody trusts: errors of its own, and calls that end in neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class CellError:
+    """An exception that a submission's code raised, and where: the cell's label, the line in that cell."""
+
+    type: str
+    message: str
+    line: int | None
+    cell: str
+    text: str = ""  # that line of the submission
+
+    def __str__(self) -> str:
+        place = f"{self.cell}, line {self.line}" if self.line else self.cell
+        return f"{place}: {self.type}: {self.message}" if self.message else f"{place}: {self.type}"
+
+
+class Fault(Exception):
+    """A call ended neither in a result nor in an error of the kernel's own: its test cannot pass."""
+
+
+class OutOfTime(Fault, TimeoutError):
+    """The call took too long, or the submission's budget is spent."""
+
+
+class Died(Fault, ConnectionError):
+    """The process ended, used more than it may, or sent something that is no reply."""
+
+
+class Unavailable(Fault):
+    """The function is not there: the cell that defines it failed."""
+
+
+class Unusable(Fault):
+    """The result is not plain data, or a read-only argument was written to."""
+
+
+def where(error: BaseException) -> CellError | None:
+    """Where in the notebook an error that a call raised came from, if it came from there."""
+    return getattr(error, "cell_error", None)

@@ -1,0 +1,239 @@
+"""A submission as the grader sees it: cells that ran or failed, functions to call, a budget that runs out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from tinytorch.sandbox.clerk import Clerk
+from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, where
+from tinytorch.sandbox.inside import channel, values
+from tinytorch.sandbox.watchdog import Watchdog
+from tinytorch.sandbox.zygote import Zygote
+
+
+@dataclass
+class Cell:
+    """Code to run: a cell of the notebook, and the inline check that follows it."""
+
+    label: str
+    source: str
+    name: str | None = None  # the graded function, where it is a graded cell
+    check_label: str = ""
+    check: str | None = None
+    error: CellError | None = None
+    check_error: CellError | None = None
+
+
+class Session:
+    """Runs cells in a process of their own and calls the functions that they define.
+
+    Code that hangs or kills the process costs itself alone: the next call finds a fresh process in which
+    the cells, without those that did not end, have run again.
+    """
+
+    def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
+        self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
+        self.wall_s, self.cpu_s = self.limits.submission_wall_s, self.limits.submission_cpu_s
+        self.to_check = {cell.check_label for cell in cells if check and cell.check}
+        self.stuck: set[str] = set()  # labels of code that ended the process
+        self.link: socket.socket | None = None
+        self.elapsed_s = 0.0  # of the last exchange
+        self.clerk: Clerk | None = None  # who answers the items of a batch meanwhile
+        self.output = ""
+        self.public: list[str] = []
+        self.defined: list[str] = []
+
+    @property
+    def spent(self) -> bool:
+        return self.wall_s <= 0 or self.cpu_s <= 0
+
+    def refill(self) -> None:
+        """Give back the whole budget: for the instructor's own code, which serves many submissions."""
+        if self.link and self.watchdog.cpu_used > self.limits.submission_cpu_s / 2:
+            self.close()
+        self.wall_s, self.cpu_s = self.limits.submission_wall_s, self.limits.submission_cpu_s
+
+    def load(self) -> None:
+        """See to it that a process is there in which all cells have run that can."""
+        while self.link is None and not self.spent:
+            left_out = len(self.stuck)
+            self._begin()
+            try:
+                for cell in self.cells:
+                    self._run(cell)
+                self._ask_names()
+            except Fault:
+                if len(self.stuck) == left_out:  # the next process would end like this one
+                    raise
+
+    def _run(self, cell: Cell) -> None:
+        if cell.label not in self.stuck:
+            cell.error = self._execute(cell.source, cell.label, check=False)
+        if cell.check and cell.check_label in self.to_check and cell.error is None:
+            self.to_check.discard(cell.check_label)
+            cell.check_error = self._execute(cell.check, cell.check_label, check=True)
+
+    def _execute(self, source: str, label: str, check: bool) -> CellError | None:
+        """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
+        try:
+            request = {"do": "cell", "source": source, "label": label, "check": check}
+            self.exchange(request, wall_s=self.limits.cell_wall_s)
+            return None
+        except Fault as error:
+            self.stuck.add(label)
+            found = CellError(type(error).__name__, str(error), None, label)
+            for cell in self.cells:
+                if cell.label == label:
+                    cell.error = found
+                elif cell.check_label == label:
+                    cell.check_error = found
+            raise
+        except Exception as error:
+            return where(error) or CellError(type(error).__name__, str(error), None, label)
+
+    def _ask_names(self) -> None:
+        found = self.exchange({"do": "names"})
+        if type(found) is dict:
+            self.public, self.defined = (
+                [name for name in names if type(name) is str] if type(names) is list else []
+                for names in (found.get("public"), found.get("defined"))
+            )
+
+    def call(self, function: str, args: tuple, kwargs: dict) -> Any:
+        """The result of `function(*args, **kwargs)` as plain data, or what it raised."""
+        self.load()
+        if self.link is not None and function not in self.defined:
+            raise Unavailable(self._why_missing(function))
+        return self.exchange({"do": "call", "function": function}, (list(args), kwargs))
+
+    def _why_missing(self, function: str) -> str:
+        own = [cell.error for cell in self.cells if cell.error and cell.name == function]
+        errors = own or [cell.error for cell in self.cells if cell.error]
+        return f"{function} is not defined" + (f": {errors[0]}" if errors else "")
+
+    def exchange(self, request: dict, arguments: tuple | None = None, wall_s: float | None = None) -> Any:
+        """One request and its answer, within the time that is left."""
+        if self.link is None:
+            raise OutOfTime("the submission's time is spent") if self.spent else Died("there is no process")
+        packed = values.pack(arguments or ([], {}))
+        shared = channel.Arguments(packed.arrays)
+        request = {
+            **request,
+            "token": secrets.token_hex(8),
+            "value": packed.header,
+            "arrays": shared.describe(),
+        }
+        wall_s = min(wall_s or self.limits.call_wall_s, self.wall_s)
+        try:
+            with self.clerk.attending(shared.live(self.clerk.desk)) if self.clerk else nullcontext():
+                reply, parts = self._send_and_wait(request, shared, wall_s)
+            intact = shared.read_back()
+        except channel.Late:
+            raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
+        except channel.Silent:
+            raise self._ended(Died("its process ended: it exited, crashed or was killed")) from None
+        except channel.Forged as error:
+            raise self._ended(Died(f"its process sent something that is no reply: {error}")) from None
+        finally:
+            shared.close()
+        return self._result(reply, parts, intact)
+
+    def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
+        if channel.pending(self.link):
+            raise channel.Forged("it came unasked")
+        start = time.perf_counter()
+        deadline = time.monotonic() + wall_s
+        try:
+            channel.send(self.link, request, fds=[shared.fd], deadline=deadline)
+            reply, parts = channel.receive(self.link, deadline)
+        finally:
+            self.elapsed_s = time.perf_counter() - start
+            self.wall_s -= self.elapsed_s
+        if reply.get("token") != request["token"]:  # drawn for this call, so no reply is made in advance
+            raise channel.Forged("it answers another call")
+        return reply, parts
+
+    def _result(self, reply: dict, parts: list[bytearray], intact: bool) -> Any:
+        error = None
+        try:
+            if "error" in reply:
+                error = values.unpack_error(reply["error"])
+                if reply.get("plain") is False:
+                    error = Unusable(str(error))
+                error.cell_error = self._place(reply.get("where"), reply["error"])
+            else:
+                forms = reply["arrays"]
+                arrays = [values.rebuild_result(form, raw) for form, raw in zip(forms, parts, strict=True)]
+                value = values.Unpacker(arrays).value(reply["value"])
+        except (
+            values.NotPlainData,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            MemoryError,
+        ) as forged:
+            raise self._ended(Died("its process sent something that is no reply: not a value")) from forged
+        if not intact:
+            raise Unusable("it wrote into a read-only argument")
+        if error is not None:
+            raise error
+        return value
+
+    def _place(self, where: Any, error: dict) -> CellError | None:
+        labels = {label for cell in self.cells for label in (cell.label, cell.check_label)}
+        if (
+            type(where) is not list
+            or [type(part) for part in where] != [str, int, str]
+            or where[0] not in labels
+        ):
+            return None
+        return CellError(error["type"], error["message"], where[1], where[0], where[2][:200])
+
+    def _begin(self) -> None:
+        self.home = tempfile.mkdtemp(prefix="tinytorch-home-")
+        self.link, self.output_fd = self.zygote.begin(self.home)
+        group = self.zygote.group
+        self.kills = group.memory_kills() if group else 0
+        memory_mb = None if group else self.limits.memory_mb
+        self.watchdog = Watchdog(self.zygote.submission_pids, self.cpu_s, self.limits.processes, memory_mb)
+        self.watchdog.start()
+
+    def _ended(self, error: Fault) -> Fault:
+        """End the process; `error`, or what is known better about why it stopped."""
+        group = self.zygote.group
+        kills = group.memory_kills() if group else 0
+        self.close()
+        reason = self.watchdog.reason
+        if self.cpu_s <= 0:
+            return OutOfTime(reason or "the submission's CPU time is spent")
+        if isinstance(error, OutOfTime):
+            return error
+        if reason:
+            return Died(reason)
+        return (
+            Died(f"it used more than {self.limits.memory_mb} MB of memory") if kills > self.kills else error
+        )
+
+    def close(self) -> None:
+        """Kill all that the submission started, and keep what it printed."""
+        if self.link is None:
+            return
+        self.link.close()
+        self.link = None
+        self.watchdog.look()
+        self.watchdog.stop()
+        self.cpu_s -= self.watchdog.cpu_used
+        self.zygote.end()
+        printed = os.pread(self.output_fd, self.limits.output_kb * 1024, 0).rstrip(b"\0")
+        os.close(self.output_fd)
+        self.output = printed.decode("utf-8", "replace")
+        shutil.rmtree(self.home, ignore_errors=True)

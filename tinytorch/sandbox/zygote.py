@@ -1,0 +1,182 @@
+"""Starting the process that submissions are forked from, and keeping it warm."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+
+from tinytorch.course.errors import UserError
+from tinytorch.course.module import Limits
+from tinytorch.sandbox.bubblewrap import bubblewrap_command, environment, require, stage, to_cover, visible
+from tinytorch.sandbox.cgroup import ControlGroup
+from tinytorch.sandbox.inside import channel
+
+START_S = 120  # Numba's import and first compilation on a slow, busy machine
+
+
+class Zygote:
+    """A warm process that forks submissions, one at a time; each has its own namespaces where `nested`."""
+
+    def __init__(self, sandbox: str, limits: Limits, hide: tuple[Path, ...] = ()):
+        require(sandbox)
+        self.sandbox, self.limits, self.hide = sandbox, limits, hide
+        self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
+        stage(self.folder)
+        self.nested = sandbox == "bubblewrap"
+        self.expected = 0
+        self.used = False
+        self._start()
+
+    def _start(self) -> None:
+        self.control, theirs = socket.socketpair()
+        worker = [sys.executable, "-P", "-B", "-m", "tinytorch.sandbox.inside.worker", str(theirs.fileno())]
+        if self.sandbox == "bubblewrap":
+            command = bubblewrap_command(self.folder, self.hide, self.limits.tmp_mb, self.nested)
+        else:
+            command = []
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in _stop
+        with theirs:
+            self.process = subprocess.Popen(
+                [*command, *worker],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self.errors,
+                env=environment(str(self.folder), str(self.folder)),
+                cwd="/",
+            )
+        self.used = False
+        self._ask({"do": "start"}, START_S)
+        self.view = {"tmp_mb": self.limits.tmp_mb, "visible": sorted(visible())}
+        if self.nested and not self._ask({"do": "probe", **self.view}, START_S)["isolates"]:
+            self._stop()
+            self.nested = False
+            return self._start()
+        self.baseline = self._tree()
+        self.group = ControlGroup.create()
+        if self.group and not self.group.add(sorted(self.baseline)):
+            self.group.remove()
+            self.group = None
+        if self.group:
+            self.group.limit(self.limits.memory_mb, self.limits.processes)
+
+    def expect_one_more(self) -> None:
+        """Told before each submission: from the second on this is a class, and worth a thorough warm-up."""
+        self.expected += 1
+        if self.expected == 2:
+            self._ask({"do": "warm"}, START_S)
+
+    def _ask(self, request: dict, seconds: float = 20, fds: list[int] = ()) -> dict:
+        deadline = time.monotonic() + seconds
+        try:
+            channel.send(self.control, request, fds=fds, deadline=deadline)
+            return channel.receive(self.control, deadline)[0]
+        except (channel.Silent, channel.Late, channel.Forged) as error:
+            raise self._broken() from error
+
+    def _broken(self) -> UserError:
+        """End what is left of the sandbox, and tell the grader (whose error it is) what it said last."""
+        self.errors.seek(0)
+        said = self.errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        self._stop()
+        return UserError(
+            f"The {self.sandbox} sandbox did not start or died: {said[-1] if said else 'silently'}.",
+            "Run `tito doctor` to see what works here.",
+        )
+
+    def _tree(self) -> set[int]:
+        try:
+            process = psutil.Process(self.process.pid)
+            return {self.process.pid, *(child.pid for child in process.children(recursive=True))}
+        except psutil.NoSuchProcess:
+            return set()
+
+    def submission_pids(self) -> list[int]:
+        """The processes that belong to the submission now running."""
+        try:
+            running = set(self.group.processes()) if self.group else self._tree()
+        except OSError:
+            running = self._tree()
+        return sorted(running - self.baseline)
+
+    def begin(self, home: str) -> tuple[socket.socket, int]:
+        """Fork the process of a submission: its channel, and the file that takes what it prints."""
+        if self.process.poll() is not None or (
+            self.used and self.sandbox == "bubblewrap" and not self.nested
+        ):
+            self._stop()
+            self._start()
+        elif self.used:
+            self.end()
+        self.used = True
+        limits = asdict(self.limits)
+        settings = {
+            "isolate": self.nested,
+            "home": "/tmp" if self.sandbox == "bubblewrap" else home,
+            **self.view,
+            "output_kb": self.limits.output_kb,
+            "limits": {"cpu_s": limits["submission_cpu_s"]}
+            | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},
+        }
+        ours, theirs = socket.socketpair()
+        output = channel.shared_file(self.limits.output_kb * 1024)
+        with theirs:
+            self._ask({"do": "begin", "settings": settings}, fds=[theirs.fileno(), output])
+        try:
+            channel.receive(ours, time.monotonic() + START_S)
+        except (channel.Silent, channel.Late, channel.Forged) as error:
+            raise self._broken() from error
+        return ours, output
+
+    def end(self) -> None:
+        """Kill every process of the submission and wait until all are gone."""
+        if self.process.poll() is None:
+            with contextlib.suppress(UserError):  # then the whole sandbox was ended instead
+                self._ask({"do": "end"})
+
+    def _stop(self) -> None:
+        self.control.close()
+        for pid in self.submission_pids() if hasattr(self, "baseline") else ():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, 9)
+        self.process.kill()
+        self.process.wait()
+        self.errors.close()
+        if getattr(self, "group", None):
+            self.group.remove()
+            self.group = None
+
+    def close(self) -> None:
+        self._stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_zygotes: dict[tuple, Zygote] = {}
+
+
+def warm_zygote(sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission") -> Zygote:
+    """This process's warm zygote for these settings; started once, ended with the process."""
+    hide = to_cover(hide) if sandbox == "bubblewrap" else ()
+    key = (os.getpid(), sandbox, limits, hide, role)
+    if key not in _zygotes:
+        if not _zygotes:
+            atexit.register(close)
+        _zygotes[key] = Zygote(sandbox, limits, hide)
+    return _zygotes[key]
+
+
+def close() -> None:
+    """End this process's zygotes and all that runs in them."""
+    for key in [key for key in _zygotes if key[0] == os.getpid()]:
+        _zygotes.pop(key).close()
