@@ -14,7 +14,7 @@ from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
 from tinytorch.course.notebook import read_notebook
 from tinytorch.grading import hidden as hidden_tests
-from tinytorch.grading import shortcuts
+from tinytorch.grading import reading
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.verdict import KernelVerdict, TestVerdict, Verdict
 from tinytorch.sandbox import zygote
@@ -122,7 +122,7 @@ def grade(
         for cell in report.cells:
             _note_inline(cell, submission, inline)
         if hidden:
-            _test(report, submission, hidden, _refused(cells), on_progress)
+            _test(report, submission, hidden, _refused(cells, module), on_progress)
     report.broken = [cell.error for cell in cells if cell.error and not cell.name]
     report.output = submission.output
     report.possible = sum(cell.possible for cell in report.cells)
@@ -153,10 +153,11 @@ def _explain(problem: CellError) -> str:
     return str(problem)
 
 
-def _refused(cells: list[Cell]) -> dict[str, CellError]:
+def _refused(cells: list[Cell], module: Module) -> dict[str, CellError]:
     """The kernels that take a shortcut where the loops are the point."""
-    return {found.function: CellError("Shortcut", found.message, found.line, found.label, found.text)
-            for found in shortcuts.find([(cell.label, cell.source) for cell in cells])}  # fmt: skip
+    sources = [(cell.label, cell.source) for cell in cells]
+    return {found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
+            for found in reading.read(sources, module.public_names, module.allow)}  # fmt: skip
 
 
 def _test(
