@@ -34,7 +34,7 @@ def code(source: str, grade_id: str | None = None, **fields) -> dict:
 
 
 def handed_in(*cells: dict):
-    notebook = v4.new_notebook(cells=list(cells))
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells)}
     return restore(parse_notebook(json.dumps(notebook).encode(), "kernels_dev.ipynb"), RELEASED, "k.ipynb")
 
 
