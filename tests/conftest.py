@@ -1,8 +1,10 @@
 """A small course of its own for each test that asks for one: two graded cells, copied in milliseconds."""
 
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from tinytorch.course.export import export
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.pairing import sync
 from tinytorch.grading import judge
+from tinytorch.tito import main
 
 if TYPE_CHECKING:
     from tinytorch.classroom.autograde import Result
@@ -234,6 +237,39 @@ def class_(whole_course: Module, template: Path, tmp_path: Path, monkeypatch: py
     room = open_classroom()
     room.config.GradeKernels.sandbox = "none"
     return Class(room)
+
+
+@pytest.fixture
+def unprotected(class_: Class) -> Class:
+    """The class's configuration as it must be where there is no sandbox."""
+    config = class_.room.root / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8").replace("configure(c, ", 'configure(c, sandbox="none", ')
+    config.write_text(text, encoding="utf-8")
+    return class_
+
+
+@dataclass
+class Answer:
+    """The exit code of a command, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """`tito` as a person calls it, in this process: the words of a command line go in, an Answer comes out."""
+
+    def call(*words: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["tito", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Answer(ended.value.code or 0, out, err)
+
+    return call
 
 
 @pytest.fixture(scope="session", autouse=True)
