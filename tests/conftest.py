@@ -259,7 +259,7 @@ class Answer:
 
 @pytest.fixture
 def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """`tito` as a person calls it, in this process: the words of a command line go in, an Answer comes out."""
+    """`tito` as a person calls it, in this process: words of a command line go in, an Answer comes out."""
 
     def call(*words: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["tito", *words])
