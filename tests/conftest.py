@@ -19,8 +19,8 @@ from tinytorch.grading import judge
 from tinytorch.tito import main
 
 if TYPE_CHECKING:
-    from tinytorch.classroom.autograde import Result
     from tinytorch.classroom.classroom import Classroom
+    from tinytorch.classroom.standings import Standing
 
 HEADER = """\
 # ---
@@ -200,7 +200,7 @@ class Class:
     def __init__(self, room: "Classroom"):
         self.room = room
 
-    def grade(self, **options) -> dict[str, "Result"]:
+    def grade(self, **options) -> dict[str, "Standing"]:
         """Grade in this process, one after the other; results by student."""
         from tinytorch.classroom.autograde import autograde
 

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -22,9 +22,10 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 from traitlets.log import get_logger
 
+from tinytorch.classroom.assignment import Assignment, assignment_of
 from tinytorch.classroom.restore import ReleasedCell, released_cells
 from tinytorch.classroom.store import Store
-from tinytorch.course.cells import STUB, check_structure
+from tinytorch.course.cells import check_structure
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER
 from tinytorch.course.module import Module, load_module
@@ -32,8 +33,6 @@ from tinytorch.course.notebook import read_notebook
 from tinytorch.course.versions import StudentVersion, without_outputs, write_student_version
 
 CONFIG_FILE = "nbgrader_config.py"
-PREPROCESSORS = "tinytorch.classroom.preprocessors"
-MEASURE = "measure"  # the tag of cells that only measure and plot
 CONFIG = '''\
 """The configuration of this course, for nbgrader and `tito nbgrader`."""
 
@@ -42,45 +41,10 @@ c.CourseDirectory.course_id = {course_id!r}
 '''
 OUR_PART = """
 # TinyTorch: submissions of its notebook are graded in a sandbox.
-from tinytorch.classroom.classroom import configure
+from tinytorch.classroom.settings import configure
 
 configure(c, module={module!r})
 """
-
-
-def configure(c: Config, module: str, sandbox: str = "bubblewrap", protected: bool = True) -> None:
-    """Set nbgrader up for the module in the folder `module`; call it from nbgrader_config.py.
-
-    With `protected=False` plain nbgrader executes submissions, in a Jupyter kernel with your own rights, and
-    the graded cells call the hidden tests there: the same marks for honest submissions, and no protection.
-    """
-    limits = load_module(Path(module)).limits
-    c.ClearSolutions.code_stub = {"python": STUB}
-    c.OurNotebook.module_root = module
-    c.GradeKernels.sandbox = sandbox
-    c.HTMLExporter.sanitize_html = True
-    if protected:
-        c.Autograde.pre_convert_hook = "tinytorch.classroom.intake.quarantine"
-        c.Autograde.sanitize_preprocessors = [
-            f"{PREPROCESSORS}.RestoreCells",
-            *_theirs(
-                "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata"
-            ),
-        ]
-        c.Autograde.autograde_preprocessors = [
-            f"{PREPROCESSORS}.GradeKernels",
-            *_theirs(
-                "IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"
-            ),
-        ]
-    else:
-        c.Execute.skip_cells_with_tag = MEASURE
-        c.Execute.timeout = int(limits.submission_wall_s)
-        c.OverwriteCells.add_missing_cells = True
-
-
-def _theirs(*names: str) -> list[str]:
-    return [f"nbgrader.preprocessors.{name}" for name in names]
 
 
 @dataclass
@@ -110,16 +74,24 @@ class Classroom:
         return Store(self.root / STATE_FOLDER / "verdicts" / self.assignment)
 
     def folder(self, step: str, student: str = ".") -> Path:
-        """Where nbgrader keeps this step ("source", "submitted", "autograded", ...) of the assignment."""
+        """Where nbgrader keeps this step ("source", "submitted", "autograded", ...)."""
         name = getattr(self.coursedir, f"{step}_directory")
         return Path(self.coursedir.format_path(name, student, self.assignment))
 
-    def submissions(self) -> dict[str, Path]:
-        """The folders with a submission, by student."""
+    def hand_ins(self, students: Iterable[str] = ()) -> dict[str, Path]:
+        """The folders with hand-ins, by student. Raises UserError where one of `students` has none."""
         anyone = self.folder("submitted", "*")
         depth = anyone.parts.index("*")
         found = sorted(anyone.parents[len(anyone.parts) - depth - 1].glob("/".join(anyone.parts[depth:])))
-        return {folder.parts[depth]: folder for folder in found}
+        folders = {folder.parts[depth]: folder for folder in found}
+        chosen = set(students) or set(folders)
+        unknown = sorted(chosen - set(folders))
+        if unknown or not folders:
+            raise UserError(
+                f"No submission of {', '.join(unknown)}." if unknown else "There are no submissions.",
+                f"`tito nbgrader collect` puts them into {self.folder('submitted', '<student>')}.",
+            )
+        return {student: folder for student, folder in folders.items() if student in chosen}
 
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
@@ -136,6 +108,10 @@ class Classroom:
                 f"The gradebook in {self.root} knows no notebook {self.notebook!r}.",
                 "Run `tito nbgrader generate` first.",
             ) from error
+
+    def assignment_now(self) -> Assignment:
+        """What the class is judged by, as it stands now."""
+        return assignment_of(self.module, self.released(), self.sandbox)
 
     def convert(self, converter: type[BaseConverter], student: str = "*", **options) -> None:
         """Run one of nbgrader's converters here. Raises UserError with what it logged where it failed."""
@@ -162,7 +138,7 @@ def _gist(log: str) -> str:
 @contextmanager
 def _log() -> Iterator[StringIO]:
     """What nbgrader logs as errors meanwhile, instead of showing it."""
-    logger, logged = get_logger(), StringIO()
+    logger, logged = logging.getLogger(get_logger().name), StringIO()
     handler = logging.StreamHandler(logged)
     before, level, propagate = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
@@ -199,7 +175,10 @@ def _load_config(root: Path) -> Config:
         return PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
     except Exception as error:  # it is a program, by whoever keeps the course
         problem = f"{type(error).__name__}: {error}"
-        raise UserError(f"{root / CONFIG_FILE} does not load: {problem}", "Mend it.") from error
+        remedy = "Correct that line, or restore the file from your copy."
+        if "tinytorch.grading" in str(error):
+            remedy = "Write `from tinytorch.classroom.settings import configure` in it."
+        raise UserError(f"{root / CONFIG_FILE} does not load: {problem}.", remedy) from error
 
 
 def init(folder: Path, module: Module, *, append: bool = False) -> Path:
@@ -215,7 +194,7 @@ def init(folder: Path, module: Module, *, append: bool = False) -> Path:
         path.write_text(CONFIG.format(course_id=folder.resolve().name) + ours, encoding="utf-8")
     elif append:
         before = path.read_text(encoding="utf-8")
-        if "tinytorch.classroom.classroom" not in before:
+        if "import configure" not in before:
             path.write_text(before.rstrip("\n") + "\n" + ours, encoding="utf-8")
     classroom = open_classroom(folder)
     classroom.folder("source").mkdir(parents=True, exist_ok=True)

@@ -21,8 +21,7 @@ def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNod
     left in the middle of a merge, or no such notebook.
     """
     path = Path(path)
-    text = _read_text(path, limits or Limits())
-    notebook = _parse_script(text, path) if path.suffix == ".py" else _parse_json(text, path)
+    notebook = parse_notebook(_read_bytes(path, limits or Limits()), path)
     for number, cell in enumerate(notebook.cells, start=1):
         try:
             cell.source.encode("utf-8")
@@ -31,7 +30,23 @@ def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNod
     return notebook
 
 
-def _read_text(path: Path, limits: Limits) -> str:
+def parse_notebook(content: bytes, path: Path | str) -> NotebookNode:
+    """The notebook in the bytes of a file, whose name decides about its format. Raises UserError.
+
+    Its text may hold lone surrogates: JSON can spell them.
+    """
+    path = Path(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text ({error}).", "Save it again with the encoding UTF-8."
+        ) from error
+    _refuse_merge_conflict(text, path)
+    return _parse_script(text, path) if path.suffix == ".py" else _parse_json(text, path)
+
+
+def _read_bytes(path: Path, limits: Limits) -> bytes:
     if not path.exists():
         raise UserError(f"{path} does not exist.", "Restore it, or check the name.")
     if not path.is_file():
@@ -43,15 +58,9 @@ def _read_text(path: Path, limits: Limits) -> str:
                 f"{path} is {size / 2**20:.1f} MB, more than the {limits.notebook_mb} MB that are read.",
                 "Clear its outputs (Jupyter: Edit, Clear Outputs of All Cells) and save it again.",
             )
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text ({error}).", "Save it again with the encoding UTF-8."
-        ) from error
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    _refuse_merge_conflict(text, path)
-    return text
 
 
 def _refuse_merge_conflict(text: str, path: Path) -> None:

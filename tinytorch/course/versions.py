@@ -39,9 +39,12 @@ OLDEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)  # the same files make the same zip
 class Cell(Protocol):
     """What is needed of a released cell, wherever it is kept."""
 
-    grade_id: str
-    source: str
-    solution: bool
+    @property
+    def grade_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def solution(self) -> bool: ...
 
 
 @dataclass(frozen=True)
