@@ -1628,20 +1628,18 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
     workers = min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER)
     if workers < 2:
         return vectorized_relu(x, out=out)
-    return _relu_chunks(*_flat_pair(x, out), workers)
+    source, target, out = _flat_pair(x, out)
+    _relu_chunks(source, target, workers)
+    return Tensor(out)
     ### END SOLUTION
 
 
-def _relu_chunks(source: np.ndarray, target: np.ndarray, out: np.ndarray, workers: int) -> Tensor:
-    """`vectorized_relu` of one flat array into another of its length, a chunk per worker, side by side.
-
-    `target` is the memory of `out`, which is returned.
-    """
+def _relu_chunks(source: np.ndarray, target: np.ndarray, workers: int) -> None:
+    """`vectorized_relu` of one flat array into another of its length, a chunk per worker, side by side."""
     ### BEGIN SOLUTION
     run_chunks(
         lambda start, stop: vectorized_relu(source[start:stop], out=target[start:stop]), source.size, workers
     )
-    return Tensor(out)
     ### END SOLUTION
 
 
