@@ -101,7 +101,7 @@ def test_a_cell_turned_into_text_runs_as_code_again():
 
 
 def test_pictures_stay_and_nothing_else_of_an_attachment():
-    picture = {"image.png": {"image/png": "aGk="}, "page": {"text/html": "<script>"}, "odd": 7}
+    picture = {"image.png": {"image/png": "aGk="}, "page": {"text/html": "<script>"}}
     text = "![](attachment:image.png)"
     cell = {"cell_type": "markdown", "source": text, "metadata": {}, "attachments": picture}
     (kept,) = (each for each in handed_in(cell).notebook.cells if each.cell_type == "markdown")
