@@ -1,4 +1,4 @@
-"""What students of the real module get, by way of nbgrader: nothing given away, all to do, all to be solved."""
+"""What students of the real module get, by way of nbgrader: nothing given away, all to do, all can be done."""
 
 import json
 import os
