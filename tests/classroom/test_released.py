@@ -1,4 +1,4 @@
-"""What students of the real module get, by way of nbgrader: nothing given away, all to do, all can be done."""
+"""What students of the real module get, by way of nbgrader: nothing given away, all to do, all doable."""
 
 import json
 import os
