@@ -159,4 +159,6 @@ def test_another_notebook_of_the_course_passes_through(class_):
 
     other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
     step = RestoreCells(module_root=str(class_.room.module.root))
-    assert step.preprocess(other, {"nbgrader": {"notebook": "essay"}})[0] is other
+    assert (
+        step.preprocess(other, {"nbgrader": {"assignment": "essay", "notebook": "kernels_dev"}})[0] is other
+    )

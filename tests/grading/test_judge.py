@@ -48,7 +48,7 @@ def outcomes(report: Verdict, name: str = "double") -> dict[str, str]:
 def test_a_right_submission_earns_everything(grade, sandbox):
     report = grade(sandbox)
     assert (report.earned, report.possible, report.passed) == (100, 100, True)
-    assert ("Graded without a sandbox" in str(report.notes)) == (sandbox == "none")
+    assert ("Graded without a sandbox" in str(report.remarks())) == (sandbox == "none")
 
 
 def test_what_breaks_a_helper_is_told(grade, graded_course):

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from tinytorch.classroom.restore import ReleasedCell
+from tinytorch.course.cells import CHECK_PREFIX
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
 from tinytorch.course.versions import released_digests
@@ -49,12 +50,31 @@ class Assignment:
 
 
 def assignment_of(module: Module, released: list[ReleasedCell], sandbox: str) -> Assignment:
-    """The assignment as the module's folder has it. Raises UserError where there are no hidden tests."""
+    """The assignment as the module's folder has it.
+
+    Raises UserError where there are no hidden tests, or the points are not those that were handed out.
+    """
+    _refuse_other_points(module, released)
     files = sorted(module.hidden.glob("*.py")) if module.hidden else []
     if not files:
         raise UserError(f"{module.root} has no hidden tests.", "Restore tests/hidden from your copy.")
     tests = tuple((file.name, file.read_bytes()) for file in files)
     return Assignment(module, tuple(released), tests, sandbox)
+
+
+def _refuse_other_points(module: Module, released: list[ReleasedCell]) -> None:
+    """The gradebook keeps how much a cell is worth since `generate`, and takes no more than that."""
+    known = {cell.grade_id.removeprefix(CHECK_PREFIX): cell.points for cell in released if cell.points}
+    changed = [
+        f"{name} ({known.get(name, 0):g} when it was handed out, now {points:g})"
+        for name, points in module.points.items()
+        if known.get(name) != points
+    ]
+    if changed:
+        raise UserError(
+            f"The points of {', '.join(changed)} changed in module.yaml.",
+            "Change them in the check cells too, and run `tito nbgrader generate --force`.",
+        )
 
 
 _folders: list[tempfile.TemporaryDirectory] = []  # each removes itself at the end

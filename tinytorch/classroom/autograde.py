@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 
 import loky
+from filelock import FileLock, Timeout
 
 from tinytorch.classroom.assignment import Assignment
 from tinytorch.classroom.classroom import Classroom
@@ -44,11 +46,41 @@ def autograde(
         on_result: called as each submission is done.
     """
     folders = classroom.hand_ins(students)
-    run = Run(classroom, classroom.assignment_now(), force, on_result)
     workers = workers or -(-3 * loky.cpu_count() // 2)
-    for result in judged(run.to_judge(folders), workers, executor):
-        run.finish(result)
+    with only_grading(classroom):
+        forget_deleted(classroom)
+        run = Run(classroom, classroom.assignment_now(), force, on_result)
+        for result in judged(run.to_judge(folders), workers, executor):
+            run.finish(result)
     return [run.standings[student] for student in sorted(run.standings)]
+
+
+@contextmanager
+def only_grading(classroom: Classroom) -> Iterator[None]:
+    """Keep a second grading of the same course out, which would do all the work twice."""
+    folder = classroom.verdicts.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "grading.lock")  # the system lets go of it when this process ends, however
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"Another grading of {classroom.root} is running.",
+            "Wait until it is done; a rerun then grades what is left.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def forget_deleted(classroom: Classroom) -> None:
+    """Remove the verdict and the feedback page of those whose hand-in was deleted; their marks stay."""
+    present = classroom.hand_ins()
+    for student in classroom.verdicts.students():
+        if student not in present:
+            classroom.verdicts.forget(student)
+            (classroom.folder("feedback", student) / f"{classroom.notebook}.html").unlink(missing_ok=True)
 
 
 class Run:
@@ -90,7 +122,7 @@ class Run:
         self.classroom.verdicts.save(hand_in.student, Entry(key, result.verdict))
         marks = record(self.classroom, hand_in.student, result.notebook, result.verdict)
         self.classroom.verdicts.save(hand_in.student, Entry(key, result.verdict, recorded=True))
-        self._note(Standing(hand_in.student, GRADED, marks))
+        self._note(Standing(hand_in.student, GRADED, marks, notes=tuple(result.verdict.notes)))
 
     def _record_stored(self, hand_in: HandIn, verdict: Verdict) -> None:
         """A former run was stopped between judging and recording."""

@@ -8,15 +8,18 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import ClearSolutions
 from nbgrader.utils import setenv
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
@@ -25,12 +28,17 @@ from traitlets.log import get_logger
 from tinytorch.classroom.assignment import Assignment, assignment_of
 from tinytorch.classroom.restore import ReleasedCell, released_cells
 from tinytorch.classroom.store import Store
-from tinytorch.course.cells import check_structure
+from tinytorch.course.cells import STUB, check_structure
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.notebook import read_notebook
-from tinytorch.course.versions import StudentVersion, without_outputs, write_student_version
+from tinytorch.course.versions import (
+    StudentVersion,
+    refuse_to_replace,
+    without_outputs,
+    write_student_version,
+)
 
 CONFIG_FILE = "nbgrader_config.py"
 CONFIG = '''\
@@ -41,9 +49,11 @@ c.CourseDirectory.course_id = {course_id!r}
 '''
 OUR_PART = """
 # TinyTorch: submissions of its notebook are graded in a sandbox.
+from pathlib import Path
+
 from tinytorch.classroom.settings import configure
 
-configure(c, module={module!r})
+configure(c, module={module})
 """
 
 
@@ -113,12 +123,14 @@ class Classroom:
         """What the class is judged by, as it stands now."""
         return assignment_of(self.module, self.released(), self.sandbox)
 
-    def convert(self, converter: type[BaseConverter], student: str = "*", **options) -> None:
+    def convert(
+        self, converter: type[BaseConverter], student: str = "*", config: Config | None = None, **options: Any
+    ) -> None:
         """Run one of nbgrader's converters here. Raises UserError with what it logged where it failed."""
         self.coursedir.assignment_id, self.coursedir.student_id = self.assignment, student
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         with _log() as logged, setenv(PATH=programs):  # nbgrader calls alembic, which may not be on the path
-            running = converter(coursedir=self.coursedir, config=self.config)
+            running = converter(coursedir=self.coursedir, config=config or self.config)
             for name, value in options.items():
                 setattr(running, name, value)
             try:
@@ -188,7 +200,7 @@ def init(folder: Path, module: Module, *, append: bool = False) -> Path:
     what it needs is added at the end.
     """
     path = folder / CONFIG_FILE
-    ours = OUR_PART.format(module=str(module.root))
+    ours = OUR_PART.format(module=_place_of(module, folder))
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(CONFIG.format(course_id=folder.resolve().name) + ours, encoding="utf-8")
@@ -201,23 +213,40 @@ def init(folder: Path, module: Module, *, append: bool = False) -> Path:
     return path
 
 
+def _place_of(module: Module, course: Path) -> str:
+    """Where the module is, as the configuration says it: beside the course, or at a place of its own."""
+    course = course.resolve()
+    if module.root.is_relative_to(course.parent) or course.is_relative_to(module.root):
+        relative = Path(os.path.relpath(module.root, course)).as_posix()
+        return f"Path(__file__).parent / {relative!r}"
+    return repr(str(module.root))
+
+
 def generate(classroom: Classroom, *, force: bool = False) -> StudentVersion:
     """Write nbgrader's source, release and gradebook entries, and the student version as folder and zip."""
     module = classroom.module
     master = read_notebook(module.notebook, module.limits)
     check_structure(master, module)
+    student = classroom.root / "student" / f"tinytorch-{module.name}"
+    refuse_to_replace(student, force=force)
     source = classroom.folder("source") / module.notebook.name
     _refuse_company(source)
-    source.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(without_outputs(master), source)
     release = classroom.folder("release")
     if release.is_symlink():
         raise UserError(f"{release} is a link.", "Replace it by a folder.")
-    classroom.convert(GenerateAssignment, force=True)
+    source.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(without_outputs(master), source)
+    classroom.convert(GenerateAssignment, config=_with_our_stub(classroom.config), force=True)
     released = read_notebook(release / module.notebook.name, module.limits)
-    return write_student_version(
-        module, released, classroom.root / "student" / f"tinytorch-{module.name}", force=force
-    )
+    return write_student_version(module, released, student, force=force)
+
+
+def _with_our_stub(config: Config) -> Config:
+    """The course's configuration, with our stub for Python; stubs of other languages stay."""
+    ours = deepcopy(config)
+    stubs = ClearSolutions(config=config).code_stub
+    ours.ClearSolutions.code_stub = stubs | {"python": STUB}
+    return ours
 
 
 def _refuse_company(source: Path) -> None:

@@ -7,10 +7,12 @@ Notebooks of other assignments pass through as nbgrader would treat them without
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Enum, Unicode
 
 from tinytorch.classroom.assignment import Assignment, assignment_of
@@ -21,7 +23,7 @@ from tinytorch.classroom.restore import ReleasedCell, released_cells, restore
 from tinytorch.classroom.store import Entry
 from tinytorch.course.module import Module, load_module
 from tinytorch.grading.judge import judge
-from tinytorch.grading.submission import Submission
+from tinytorch.grading.submission import MEASURE, Submission
 from tinytorch.grading.verdict import Verdict
 
 SANDBOXES = ("bubblewrap", "none")
@@ -36,8 +38,9 @@ class OurNotebook(NbGraderPreprocessor):
 
     def module_for(self, resources: dict) -> Module | None:
         """The module, where this is its notebook."""
-        module = load_module(Path(self.module_root))
-        return module if resources["nbgrader"]["notebook"] == module.notebook.stem else None
+        module, known = load_module(Path(self.module_root)), resources["nbgrader"]
+        ours = (known["assignment"], known["notebook"]) == (module.name, module.notebook.stem)
+        return module if ours else None
 
 
 class RestoreCells(OurNotebook):
@@ -49,12 +52,38 @@ class RestoreCells(OurNotebook):
         return nb, resources
 
 
+class AddMissingCells(OverwriteCells, OurNotebook):
+    """For plain nbgrader: a graded cell that is gone comes back, and counts as not answered."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        if self.module_for(resources):
+            self.add_missing_cells = True
+        return super().preprocess(nb, resources)
+
+
+class ExecuteKernels(Execute, OurNotebook):
+    """For plain nbgrader: as much time as a submission has, and no measuring cells."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict, **options: Any) -> tuple[NotebookNode, dict]:
+        module = self.module_for(resources)
+        if module:
+            self.skip_cells_with_tag, self.timeout = MEASURE, int(module.limits.submission_wall_s)
+        return super().preprocess(nb, resources, **options)
+
+
+class SanitizePage(SanitizeHTML, OurNotebook):
+    """For nbgrader's own feedback pages: no script of a submission reaches a browser."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        return super().preprocess(nb, resources) if self.module_for(resources) else (nb, resources)
+
+
 class GradeKernels(Execute, OurNotebook):
     """Instead of executing the notebook, grade it in the sandbox."""
 
     sandbox = Enum(SANDBOXES, "bubblewrap", help="none: submissions run with your rights.").tag(config=True)
 
-    def preprocess(self, nb: NotebookNode, resources: dict, **options) -> tuple[NotebookNode, dict]:
+    def preprocess(self, nb: NotebookNode, resources: dict, **options: Any) -> tuple[NotebookNode, dict]:
         module = self.module_for(resources)
         if module is None:
             return super().preprocess(nb, resources, **options)

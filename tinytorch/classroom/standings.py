@@ -25,6 +25,7 @@ class Standing:
     state: str
     marks: Marks | None = None
     problem: str = ""
+    notes: tuple[str, ...] = ()  # what had to be put in order before it could be judged
 
     def as_json(self) -> dict[str, Any]:
         earned, possible = (self.marks.earned, self.marks.possible) if self.marks else (None, None)
@@ -34,6 +35,7 @@ class Standing:
             "earned": earned,
             "possible": possible,
             "problem": self.problem,
+            "notes": list(self.notes),
         }
 
 
@@ -64,4 +66,5 @@ def standing_of(classroom: Classroom, student: str, entry: Entry | None, state: 
             submitted = gradebook.find_submission(classroom.assignment, student)
         except MissingEntry:  # the gradebook was made anew
             return Standing(student, COLLECTED)
-        return Standing(student, state, marks_of(submitted, classroom.notebook))
+        marks = marks_of(submitted, classroom.notebook)
+    return Standing(student, state, marks, notes=tuple(entry.verdict.notes) if entry.verdict else ())

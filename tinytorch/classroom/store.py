@@ -47,5 +47,9 @@ class Store:
         kept = {"key": entry.key, "recorded": entry.recorded, "failure": entry.failure, "verdict": verdict}
         write_atomically(self.path(student), json.dumps(kept, indent=1) + "\n")
 
+    def students(self) -> list[str]:
+        """Those of whom an entry is kept."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
     def forget(self, student: str) -> None:
         self.path(student).unlink(missing_ok=True)

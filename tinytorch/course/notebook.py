@@ -115,7 +115,10 @@ def _parse_json(text: str, path: Path) -> NotebookNode:
     problem = _shape_problem(document)
     if problem:
         raise _unreadable(path, problem)
-    return JSONReader().to_notebook(document)
+    try:
+        return JSONReader().to_notebook(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, f"a cell's outputs or attachments are malformed ({error})") from error
 
 
 def _shape_problem(document: Any) -> str | None:
@@ -136,7 +139,13 @@ def _shape_problem(document: Any) -> str | None:
             return f"the source of cell {number} is no text"
         if cell["cell_type"] == "code" and not isinstance(cell.setdefault("outputs", []), list):
             return f"the outputs of cell {number} are no list"
+        if not _is_table_of_tables(cell.get("attachments", {})):
+            del cell["attachments"]
     return None
+
+
+def _is_table_of_tables(attachments: Any) -> bool:
+    return isinstance(attachments, dict) and all(isinstance(forms, dict) for forms in attachments.values())
 
 
 def _is_text(source: Any) -> bool:

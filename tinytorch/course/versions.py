@@ -85,6 +85,15 @@ def solution_notebook(master: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def refuse_to_replace(folder: Path, *, force: bool) -> StudentVersion:
+    """Where the student version goes. Raises UserError where it is there already, unless `force`."""
+    version = StudentVersion(folder, folder.with_name(folder.name + ".zip"))
+    for path in (version.folder, version.archive):
+        if path.exists() and not force:
+            raise UserError(f"{path} exists already.", "Pass --force to replace it.")
+    return version
+
+
 def write_student_version(
     module: Module, released: NotebookNode, folder: Path, *, force: bool = False
 ) -> StudentVersion:
@@ -92,11 +101,8 @@ def write_student_version(
 
     Raises UserError where either exists (unless `force`) or the released notebook still holds a solution.
     """
-    version = StudentVersion(folder, folder.with_name(folder.name + ".zip"))
+    version = refuse_to_replace(folder, force=force)
     _refuse_leaks(released)
-    for path in (version.folder, version.archive):
-        if path.exists() and not force:
-            raise UserError(f"{path} exists already.", "Pass --force to replace it.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".student-") as building:
         built = Path(building) / folder.name

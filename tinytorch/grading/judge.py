@@ -21,11 +21,6 @@ from tinytorch.sandbox.faults import CellError, Fault
 from tinytorch.sandbox.session import Cell, Session
 from tinytorch.sandbox.zygote import warm_zygote
 
-UNPROTECTED = (
-    "Graded without a sandbox (`--sandbox none`): the submission ran with the rights of the account that "
-    "graded it, and could read, change or send whatever that account can, this report included."
-)
-
 _yardsticks: dict[tuple, Session] = {}
 
 
@@ -92,8 +87,6 @@ def judge(
         sandbox=sandbox,
         notes=list(submission.notes),
     )
-    if sandbox == "none" and hidden:
-        verdict.notes.append(UNPROTECTED)
     warm = warm_zygote(sandbox, module.limits, hide)
     warm.expect_one_more()
     with closing(Session(warm, cells, check=inline)) as session:

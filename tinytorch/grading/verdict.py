@@ -11,6 +11,10 @@ from typing import Any
 
 from tinytorch.sandbox.faults import CellError
 
+UNPROTECTED = (
+    "Graded without a sandbox (`--sandbox none`): the submission ran with the rights of the account that "
+    "graded it, and could read, change or send whatever that account can, this report included."
+)
 PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
 
 
@@ -122,6 +126,11 @@ class Verdict:
         cells = [replace(cell, error=cell.shown_error()) for cell in self.cells]
         return replace(self, cells=cells, output="")
 
+    def remarks(self) -> list[str]:
+        """The notes, and a warning where nothing stood between the submission and this verdict."""
+        unprotected = self.sandbox == "none" and self.earned is not None
+        return [*self.notes, UNPROTECTED] if unprotected else self.notes
+
     def as_json(self) -> dict[str, Any]:
         """The object that `tito test --json` prints."""
         return {
@@ -131,7 +140,7 @@ class Verdict:
             "points": {"earned": self.earned, "possible": self.possible},
             "cells": [cell.as_json() for cell in self.cells],
             "broken": [asdict(error) for error in self.broken],
-            "notes": self.notes,
+            "notes": self.remarks(),
         }
 
     @classmethod
@@ -145,5 +154,5 @@ class Verdict:
             earned=data["points"]["earned"],
             possible=data["points"]["possible"],
             broken=[CellError(**error) for error in data["broken"]],
-            notes=data["notes"],
+            notes=[note for note in data["notes"] if note != UNPROTECTED],
         )
