@@ -2,9 +2,9 @@
 
     limited("tinytorch.grading.reading.reader:read_cells", cells, kernels, allow)
 
-Arguments and results are plain data (JSON). One process serves all calls of this process, warm; it is ended and
-started afresh after a call that took too much. Where the system keeps no limits on processes (Windows), only
-the wall clock ends a call.
+Arguments and results are plain data (JSON). One process serves all calls of this process, warm; it is ended
+and started afresh after a call that took too much. Where the system keeps no limits on processes (Windows),
+only the wall clock ends a call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A cell's code as Python reads it: IPython's magics resolved, and what cannot be read told from what cannot run."""
+"""A cell's code as Python reads it: magics resolved, and what cannot be read told from what cannot run."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
     text = Text(source, tree, first_line)
     yield text
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in ("run_line_magic", "run_cell_magic"):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in (
+            "run_line_magic",
+            "run_cell_magic",
+        ):
             yield from _magic(text, node)
 
 

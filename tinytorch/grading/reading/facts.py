@@ -1,7 +1,8 @@
 """What one piece of a cell says: the names it binds and reads, and what it may change that a kernel reads.
 
-A piece is what a module-level name can stand for: a statement, the head of a compound statement, a function, a
-method. Facts do not depend on other cells, so they are kept for cells that come again (most of a class's do).
+A piece is what a module-level name can stand for: a statement, the head of a compound statement, a function,
+a method. Facts do not depend on other cells, so they are kept for cells that come again, as most of a class's
+do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from functools import lru_cache
 
 from tinytorch.grading.reading import effects
 from tinytorch.grading.reading.cells import Text, texts_of
-from tinytorch.grading.reading.scopes import Scopes, bound_names
+from tinytorch.grading.reading.changes import called, rigidity
+from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -22,14 +24,14 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 class Piece:
     """A piece of code and its facts; lines count from the cell's first."""
 
-    node: ast.AST | None
+    node: Node
     line: int
     kind: str  # "def", "class", "import" or "code"
     binds: dict[str, str | None] = field(default_factory=dict)  # module-level name: the path it imports
     stars: list[str] = field(default_factory=list)  # modules that all names are imported from
     reads: dict[str, int] = field(default_factory=dict)  # module-level name: first line
     maybe: set[str] = field(default_factory=set)  # read in a class body, which may have its own
-    attributes: list[tuple[ast.AST, str, int]] = field(default_factory=list)
+    attributes: list[tuple[Node, str, int]] = field(default_factory=list)
     imports: list[tuple[str, str | None, int]] = field(default_factory=list)  # module, name, line
     local_imports: dict[str, str] = field(default_factory=dict)  # name in a function: path
     operators: list[tuple[str, int]] = field(default_factory=list)
@@ -37,7 +39,7 @@ class Piece:
     members: list[Piece] = field(default_factory=list)  # of a class
     owns: set[str] = field(default_factory=set)  # attributes that it gives to objects of its own
     effects: effects.Effects = field(default_factory=effects.Effects)
-    aliases: dict[str, list[ast.AST]] = field(default_factory=dict)  # name: what it is another name for
+    aliases: dict[str, list[Node]] = field(default_factory=dict)  # name: what it is another name for
     rigid: bool = False  # what it binds cannot be changed from elsewhere
     flat: bool = False  # a container of constants: it can be changed, its elements cannot
     library: bool = False  # a class that inherits from one of a library
@@ -69,7 +71,8 @@ def _set_lines(text: Text) -> None:
         node.line = line and line + text.first_line - 1
 
 
-def _pieces(statements: list[ast.stmt]) -> Iterator[Piece]:
+def _pieces(statements: list[Node]) -> Iterator[Piece]:
+    node: Node
     for node in statements:
         match node:
             case ast.ClassDef():
@@ -86,9 +89,9 @@ def _pieces(statements: list[ast.stmt]) -> Iterator[Piece]:
                 yield Piece(node, node.line, "code")
 
 
-def _compound(node: ast.stmt) -> Iterator[Piece]:
+def _compound(node: Node) -> Iterator[Piece]:
     """Its head (tests, iterables, targets, patterns), then the statements in it."""
-    head = ast.Expr(ast.Tuple([], ast.Load()))
+    head: Node = ast.Expr(ast.Tuple([], ast.Load()))
     head.parts = []
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
@@ -99,18 +102,17 @@ def _compound(node: ast.stmt) -> Iterator[Piece]:
             yield from _pieces(child.body)
         else:
             head.parts.append(child)
-    head.whole = node
     yield Piece(head, node.line, "code")
 
 
-def _class(node: ast.ClassDef) -> Piece:
+def _class(node: Node) -> Piece:
     """The class's head as a piece, with a piece for each of its statements."""
     piece = Piece(node, node.line, "class")
     piece.members = [_facts(member) for member in _pieces(node.body)]
     return piece
 
 
-def _nodes(piece: Piece) -> Iterator[ast.AST]:
+def _nodes(piece: Piece) -> Iterator[Node]:
     """The nodes of a piece, less what its members are about."""
     node = piece.node
     if hasattr(node, "parts"):
@@ -144,9 +146,9 @@ def _facts(piece: Piece) -> Piece:
     if piece.kind == "class":
         _read_class(piece)
     piece.effects = effects.of(piece.node, list(_nodes(piece)))
-    piece.rigid, piece.flat = effects.rigidity(piece.node)
+    piece.rigid, piece.flat = rigidity(piece.node)
     value = getattr(piece.node, "value", None)
-    if isinstance(value, ast.Call) and effects.called(value) == "field":
+    if isinstance(value, ast.Call) and called(value) == "field":
         piece.rigid = True  # of a dataclass: made anew for each object
     return piece
 
@@ -159,7 +161,7 @@ def _read_class(piece: Piece) -> None:
     piece.library = any(not isinstance(base, ast.Name | ast.Subscript) for base in piece.node.bases)
 
 
-def _read_node(piece: Piece, node: ast.AST, line: int) -> None:
+def _read_node(piece: Piece, node: Node, line: int) -> None:
     match node:
         case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
             piece.operators.append(("@", line))
@@ -178,7 +180,8 @@ def _read_node(piece: Piece, node: ast.AST, line: int) -> None:
         case ast.Call():
             _read_call(piece, node, line)
         case ast.Assign() | ast.NamedExpr():
-            for target in getattr(node, "targets", None) or [node.target]:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
                 if isinstance(target, ast.Name) and _is_path(node.value):
                     piece.aliases.setdefault(target.id, []).append(node.value)
         case ast.For() | ast.comprehension() if isinstance(node.iter, ast.Tuple | ast.List):
@@ -188,14 +191,14 @@ def _read_node(piece: Piece, node: ast.AST, line: int) -> None:
             piece.hidden.append(("__match_args__", line))
 
 
-def _is_path(value: ast.AST) -> bool:
+def _is_path(value: Node) -> bool:
     return isinstance(value, ast.Name | ast.Attribute | ast.Subscript) or (
         isinstance(value, ast.Call)
-        and effects.called(value) in ("vars", "getattr", "import_module", "__import__", "type")
+        and called(value) in ("vars", "getattr", "import_module", "__import__", "type")
     )
 
 
-def _in_compiled(node: ast.AST) -> bool:
+def _in_compiled(node: Node) -> bool:
     """Whether Numba compiles the function around this node."""
     around = node.function
     while around is not None:
@@ -207,7 +210,7 @@ def _in_compiled(node: ast.AST) -> bool:
     return False
 
 
-def _read_import(piece: Piece, node: ast.Import | ast.ImportFrom, line: int) -> None:
+def _read_import(piece: Piece, node: Node, line: int) -> None:
     for alias in node.names:
         if isinstance(node, ast.Import):
             name = alias.asname or alias.name.split(".")[0]
@@ -226,7 +229,7 @@ def _read_import(piece: Piece, node: ast.Import | ast.ImportFrom, line: int) -> 
             piece.local_imports[name] = path
 
 
-def _read_call(piece: Piece, node: ast.Call, line: int) -> None:
+def _read_call(piece: Piece, node: Node, line: int) -> None:
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     if name in ("getattr", "hasattr"):
         wanted = node.args[1] if len(node.args) > 1 else None
@@ -240,5 +243,6 @@ def _read_call(piece: Piece, node: ast.Call, line: int) -> None:
         piece.owns |= {keyword.arg for keyword in node.keywords if keyword.arg}
         if name == "namedtuple":
             words = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
-            piece.owns |= {w for text in words if isinstance(text, str) for w in text.replace(",", " ").split()}
-
+            piece.owns |= {
+                w for text in words if isinstance(text, str) for w in text.replace(",", " ").split()
+            }

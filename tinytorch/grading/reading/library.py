@@ -12,7 +12,13 @@ _SETTINGS = (
     "threadpoolctl", "psutil", "re", "traceback", "platform",
 )  # fmt: skip
 """Libraries and their parts that honest notebooks set, and that no product can come from."""
-_PROTECTED = {path.split(".")[0] for path in table.MODULES} | {"builtins", "llvmlite", "importlib", "inspect", "io"}
+_PROTECTED = {path.split(".")[0] for path in table.MODULES} | {
+    "builtins",
+    "llvmlite",
+    "importlib",
+    "inspect",
+    "io",
+}
 
 
 def is_protected(path: str) -> bool:
@@ -44,6 +50,7 @@ def names_of_libraries() -> frozenset[str]:
 
     from tinytorch.core.tensor import Tensor
 
-    things = [np, np.linalg, np.ndarray, np.float64, np.ufunc, np.dtype, operator, types.FunctionType, type, dict,
-              list, str, scipy.sparse, scipy.sparse.csr_array, scipy.sparse.csr_matrix, Tensor]  # fmt: skip
+    sparse = scipy.sparse
+    things = [np, np.linalg, np.ndarray, np.float64, np.ufunc, np.dtype, operator, sparse, sparse.csr_array,
+              sparse.csr_matrix, Tensor, types.FunctionType, type, dict, list, str]  # fmt: skip
     return frozenset(name for thing in things for name in dir(thing))

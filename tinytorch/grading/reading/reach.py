@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from tinytorch.grading.reading.reader import Entry, Submission
+from tinytorch.grading.reading.scopes import Node
 
 
 class Reach:
@@ -60,8 +61,8 @@ class Reach:
         for entry in self.entries:
             if self.keeps(entry) or keepers & _decorators(entry.piece.node):
                 self.carriers |= self.known_as(entry)
-        found = [entry for entry in self.submission.entries
-                 if entry not in self.entries and entry.piece.kind != "import" and self.changes(entry)]  # fmt: skip
+        others = [entry for entry in self.submission.entries if entry not in self.entries]
+        found = [entry for entry in others if entry.piece.kind != "import" and self.changes(entry)]
         for entry in found:
             self.carriers |= self.known_as(entry)
         self.waiting += found
@@ -115,17 +116,23 @@ class Reach:
                    for node in entry.piece.effects.passed_on)  # fmt: skip
 
 
-def _decorators(node: ast.AST | None) -> set[str]:
+def _decorators(node: Node | None) -> set[str]:
     return {part.id for decorator in getattr(node, "decorator_list", ()) for part in ast.walk(decorator)
             if isinstance(part, ast.Name)}  # fmt: skip
 
 
 def _is_special(name: str) -> bool:
     """Operators and calls look such attributes up without naming them."""
-    return name.startswith("__") and name not in ("__name__", "__doc__", "__module__", "__qualname__", "__all__")
+    return name.startswith("__") and name not in (
+        "__name__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__all__",
+    )
 
 
-def _is_handed(node: ast.Name) -> bool:
+def _is_handed(node: Node) -> bool:
     return isinstance(node.parent, ast.Call | ast.Tuple | ast.List | ast.keyword)
 
 

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from tinytorch.grading.reading import effects, table
+from tinytorch.grading.reading import changes, effects, table
 from tinytorch.grading.reading.cells import Unreadable
 from tinytorch.grading.reading.facts import Piece, facts_of
 from tinytorch.grading.reading.library import Library, is_protected
+from tinytorch.grading.reading.scopes import Node
 from tinytorch.sandbox import limited
 
 ALL_CELLS = 1_000_000
 """Characters of code in one notebook; the module's own has 110,000."""
 SHELL_NAMES = re.compile(r"_+|_i+|_i?\d+|_[ido]h|In|Out")  # IPython keeps inputs and results under them
-MAKERS = effects.CONSTANT_MAKERS | effects.ARRAY_MAKERS | effects.COMPILERS
+MAKERS = changes.CONSTANT_MAKERS | changes.ARRAY_MAKERS | changes.COMPILERS
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Submission:
             total += len(source)
             limited.note(label)
             if total > ALL_CELLS:
-                self.unread.append(Finding(label, 1, f"the cells hold more than {ALL_CELLS:,} characters of code"))
+                self.unread.append(
+                    Finding(label, 1, f"the cells hold more than {ALL_CELLS:,} characters of code")
+                )
                 break
             try:
                 self._add(label, source)
@@ -137,14 +140,16 @@ class Submission:
                     yield Finding(entry.label, line, f"this replaces a part of a library (`{path}`)")
         for entry, module in self.stars:
             if module not in table.STAR_SAFE and module not in self.library.modules:
-                message = f"`from {module} import *` can give any name another meaning: import names one by one"
+                message = (
+                    f"`from {module} import *` can give any name another meaning: import names one by one"
+                )
                 yield Finding(entry.label, entry.piece.line, message)
 
     def _is_library(self, name: str) -> bool:
         """Whether no cell gives this name a meaning of its own."""
         return all(entry.piece.kind == "import" for entry in self.names.get(name, ()))
 
-    def path_of(self, node: ast.AST, piece: Piece, depth: int = 8) -> str | None:
+    def path_of(self, node: Node, piece: Piece, depth: int = 8) -> str | None:
         """The dotted path of a library's object, as far as imports and other names for them tell."""
         if depth == 0:
             return None
@@ -156,7 +161,7 @@ class Submission:
                 base = self.path_of(node.value, piece, depth - 1)
                 return "builtins" if base == "sys.modules" else base
             case ast.Call():
-                name = effects.called(node)
+                name = changes.called(node)
                 if name in ("vars", "getattr", "type") and node.args:
                     return self.path_of(node.args[0], piece, depth - 1)
                 return "builtins" if name in ("import_module", "__import__", "reload", "globals") else None
@@ -164,7 +169,7 @@ class Submission:
                 return self._path_of_name(node, piece, depth)
         return None
 
-    def _path_of_name(self, node: ast.Name, piece: Piece, depth: int) -> str | None:
+    def _path_of_name(self, node: Node, piece: Piece, depth: int) -> str | None:
         if node.id in piece.local_imports:
             return piece.local_imports[node.id]
         if node.whose.get(node.id) != "module":
@@ -199,7 +204,9 @@ def read_cells(cells: list, kernels: list[str], allow: list[str]) -> list[dict]:
     for kernel in kernels:
         finding = first_finding(kernel, submission)
         if finding:
-            found.append({"kernel": kernel, "label": finding.label, "line": finding.line, "message": finding.message})
+            found.append(
+                {"kernel": kernel, "label": finding.label, "line": finding.line, "message": finding.message}
+            )
     return found
 
 

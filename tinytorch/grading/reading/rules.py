@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from tinytorch.grading.reading import table
-from tinytorch.grading.reading.effects import is_self
+from tinytorch.grading.reading.changes import is_self
 from tinytorch.grading.reading.library import names_of_libraries
 from tinytorch.grading.reading.reach import Reach
 from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, is_builtin
+from tinytorch.grading.reading.scopes import Node
 
-PRODUCTS = frozenset(
-    "dot matmul einsum inner tensordot vdot vecdot matvec vecmat multi_dot matrix asmatrix convolve correlate "
-    "blas __matmul__ __rmatmul__ __imatmul__ matrix_power sumprod polymul mm bmm".split()
+PRODUCTS = table.words(
+    "dot matmul einsum inner tensordot vdot vecdot matvec vecmat multi_dot matrix asmatrix convolve "
+    "correlate blas __matmul__ __rmatmul__ __imatmul__ matrix_power sumprod polymul mm bmm"
 )
+OLDER_MATRICES = "beside scipy's older `csr_matrix`, `{}` can be a product of matrices: use `csr_array`"
 TILES_COME_LATER = "the register tile belongs to the later kernels: here the three loops are the exercise"
 
 
@@ -37,8 +39,7 @@ class Rules:
             if operator == "@":
                 yield line, "`@` is the library's product: write the loops"
             elif self.has_sparse_matrices:
-                yield line, (f"beside scipy's older `csr_matrix` and its like, `{operator}` can be a product of "
-                             "matrices: use `csr_array`")  # fmt: skip
+                yield line, OLDER_MATRICES.format(operator)
         for what, line in piece.hidden:
             yield line, f"{what} hides what is used"
         for module, name, line in piece.imports:
@@ -63,7 +64,7 @@ class Rules:
             return None if name and path in self.library.modules else f"`{module}` is not for this exercise"
         return self.part(name, path) if name and name != "*" and path not in self.library.modules else None
 
-    def attribute(self, base: ast.AST, name: str, entry: Entry) -> str | None:
+    def attribute(self, base: Node, name: str, entry: Entry) -> str | None:
         if self.is_plain(name) or self.is_own(base, name, entry):
             return None
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
@@ -77,14 +78,16 @@ class Rules:
             return False
         return name not in table.MULTIPLIES or not self.has_sparse_matrices
 
-    def is_own(self, base: ast.AST, name: str, entry: Entry) -> bool:
-        """Whether this attribute is surely the submission's: no library's object has one of that name, or it is
-        a method's own `self`, of a class that nothing but calls of it can hand another object to."""
+    def is_own(self, base: Node, name: str, entry: Entry) -> bool:
+        """Whether this attribute is surely the submission's: no library's object has one of that name, or it
+        is looked up on a method's own `self`, of a class to whose methods nothing else can be given."""
         if name not in self.reached.owns or self.submission.path_of(base, entry.piece) is not None:
             return False
         if name not in names_of_libraries():
             return True
-        return is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
+        return (
+            is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
+        )
 
     def part(self, name: str, shown: str) -> str | None:
         """Why this attribute or part of a library may not be used."""
@@ -93,7 +96,7 @@ class Rules:
         if name in table.LOOPS and name != self.kernel:
             return f"`{name}` is another graded product: write the loops"
         if name in table.MULTIPLIES and self.has_sparse_matrices:
-            return f"beside scipy's older `csr_matrix` and its like, `{shown}` can multiply matrices: use `csr_array`"
+            return OLDER_MATRICES.format(shown)
         if name in self.library.names:
             return None
         if name in PRODUCTS:

@@ -6,12 +6,13 @@ import ast
 import symtable
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from typing import Any
 
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Node = Any
+"""A syntax tree's node, with the marks of `Scopes` (`whose`, `parent`, `function`) and `facts` (`line`)."""
 
 
-def bound_names(node: ast.AST) -> Iterator[str]:
+def bound_names(node: Node) -> Iterator[str]:
     """The names that this node itself binds; an annotation alone binds none."""
     match node:
         case ast.Name(ctx=ast.Store() | ast.Del()):
@@ -28,7 +29,7 @@ def bound_names(node: ast.AST) -> Iterator[str]:
                 yield alias.asname or alias.name.split(".")[0]
 
 
-def _only_annotated(node: ast.Name) -> bool:
+def _only_annotated(node: Node) -> bool:
     parent = getattr(node, "parent", None)
     return isinstance(parent, ast.AnnAssign) and parent.target is node and parent.value is None
 
@@ -61,7 +62,7 @@ class Scopes(ast.NodeVisitor):
                 child.parent = node
         self.visit(tree)
 
-    def visit(self, node: ast.AST) -> None:
+    def visit(self, node: Node) -> None:
         node.function = self.around[-1]
         node.whose = {name: self.owner(name) for name in (*bound_names(node), *_read_names(node))}
         if isinstance(node, ast.Attribute):
@@ -89,7 +90,7 @@ class Scopes(ast.NodeVisitor):
             return "class" if symbol.is_local() else "free"
         return "free" if symbol.is_free() else "local"
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: Node) -> None:
         self.each(node.decorator_list)
         self.each([*node.args.defaults, *filter(None, node.args.kw_defaults)])
         self.each([arg.annotation for arg in _arguments(node.args) if arg.annotation])
@@ -99,18 +100,18 @@ class Scopes(ast.NodeVisitor):
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
-    def visit_Lambda(self, node: ast.Lambda) -> None:
+    def visit_Lambda(self, node: Node) -> None:
         self.each([*node.args.defaults, *filter(None, node.args.kw_defaults)])
         self.inside(node, "lambda", [node.body])
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+    def visit_ClassDef(self, node: Node) -> None:
         self.each(node.decorator_list)
         self.each([*node.bases, *node.keywords])
         self.classes.append(node.name)
         self.inside(node, node.name, node.body)
         self.classes.pop()
 
-    def inside(self, node: ast.AST, name: str, body: list[ast.AST]) -> None:
+    def inside(self, node: Node, name: str, body: list[Node]) -> None:
         waiting = self.waiting[name, node.lineno]
         self.tables.append(waiting.popleft() if waiting else None)
         self.around.append(node)
@@ -119,11 +120,11 @@ class Scopes(ast.NodeVisitor):
         for stack in (self.tables, self.around, self.comprehended):
             stack.pop()
 
-    def each(self, nodes: list[ast.AST]) -> None:
+    def each(self, nodes: list[Node]) -> None:
         for node in nodes:
             self.visit(node)
 
-    def comprehension(self, node: ast.AST) -> None:
+    def comprehension(self, node: Node) -> None:
         first = node.generators[0]
         self.visit(first.iter)
         targets = {n.id for g in node.generators for n in ast.walk(g.target)
@@ -136,7 +137,7 @@ class Scopes(ast.NodeVisitor):
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = comprehension
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+    def visit_NamedExpr(self, node: Node) -> None:
         """In a comprehension it binds in the function around it."""
         self.visit(node.value)
         self.comprehended.append(set())
@@ -156,6 +157,6 @@ def _arguments(args: ast.arguments) -> list[ast.arg]:
             *filter(None, [args.kwarg])]  # fmt: skip
 
 
-def _read_names(node: ast.AST) -> Iterator[str]:
+def _read_names(node: Node) -> Iterator[str]:
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield node.id

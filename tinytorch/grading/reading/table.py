@@ -7,13 +7,19 @@ belongs into it only if it is harmless in each. A course adds to it with `allow:
 
 from __future__ import annotations
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 LOOPS = ("matmul_baseline", "cache_friendly_matmul", "quantized_matmul", "pruned_matmul")
 """The graded kernels whose exercise is to write the loops."""
 
 TILES = frozenset({"multiply_tile", "multiply_quantized_tile", "multiply_sparse_tile"})
 """Register tiles: for every kernel but the first, whose three loops are the exercise."""
 
-MODULES = frozenset(
+MODULES = words(
     """
     numpy numpy.linalg numpy.random numpy.typing numpy.lib numpy.lib.stride_tricks numpy.testing
     numba numba.typed numba.types numba.experimental
@@ -27,14 +33,14 @@ MODULES = frozenset(
     tinytorch.hardware tinytorch.hardware.cpu tinytorch.hardware.float_tile tinytorch.hardware.int8
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
-    """.split()
+    """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
 
 STAR_SAFE = MODULES | {"matplotlib.pyplot", "pylab", "matplotlib.pylab"}
 """Modules whose `import *` gives a name of a kernel no meaning that matters here."""
 
-BUILTINS = frozenset(
+BUILTINS = words(
     """
     abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter
     float format frozenset hasattr hash hex id int isinstance issubclass iter len list map max memoryview min
@@ -46,7 +52,7 @@ BUILTINS = frozenset(
     StopIteration StopAsyncIteration SyntaxError SystemError SystemExit TimeoutError TypeError ValueError
     UnicodeError ZeroDivisionError Warning DeprecationWarning FutureWarning RuntimeWarning UserWarning
     ExceptionGroup BaseExceptionGroup
-    """.split()
+    """
 )
 """Python's own names; `getattr` only with the name written out."""
 
@@ -183,12 +189,12 @@ _TINYTORCH = """
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
 """
 
-NAMES = frozenset(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH)).split())
+NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH)))
 """Attributes, methods and importable names that a kernel may use, whatever they are looked up on."""
 
 SPARSE_MATRICES = frozenset({"csr_matrix", "csc_matrix", "coo_matrix", "spmatrix"})
 """SciPy's older classes: their `*` and `**` are matrix products, so beside them these are refused:"""
-MULTIPLIES = frozenset(
+MULTIPLIES = words(
     "multiply mul imul prod nanprod cumprod pow ipow power float_power square outer reduce accumulate "
-    "reduceat at todense".split()
+    "reduceat at todense"
 )
