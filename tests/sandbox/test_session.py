@@ -34,19 +34,37 @@ def test_results_and_types(submit):
     assert result["t"].data.tolist() == [[3, 3], [3, 3]] and result["n"] == (2, 2)
 
 
-def test_a_modified_argument_is_seen(submit):
-    submission = submit("def f(x):\n    x[1:] = 5")
-    x = np.zeros(3)
-    call(submission, "f", x)
-    assert x.tolist() == [0, 5, 5]
+CHANGES = "def f(x, y=None, out=None):\n    x.flags.writeable = True\n    x[1:] = 5\n    return x"
 
 
-def test_writing_to_a_read_only_argument_is_no_result(submit):
-    x = np.zeros(3)
-    x.flags.writeable = False
-    with pytest.raises(Unusable, match="read-only"):
-        call(submit("def f(x):\n    x.flags.writeable = True\n    x[0] = 1"), "f", x)
-    assert not x.any()
+def test_a_changed_argument_fails_the_call_and_stays_as_it_was(submit):
+    submission = submit(CHANGES)
+    frozen = np.zeros(3)
+    frozen.flags.writeable = False
+    for x in (np.zeros(3), frozen, np.zeros(6)[::2]):
+        with pytest.raises(Unusable, match="changed argument 1"):
+            call(submission, "f", x)
+        assert not x.any()
+    with pytest.raises(Unusable, match="changed `x`"):
+        call(submission, "f", y=np.ones(2), x=np.zeros(3))
+    with pytest.raises(Unusable, match="changed argument 1"):  # whatever else it does
+        call(submit(CHANGES.replace("return x", "raise ValueError")), "f", np.zeros(3))
+
+
+def test_out_is_written_wherever_it_stands(submit):
+    source = (
+        "def vectorized_relu(x, out=None):\n"
+        "    (out.data if type(out).__name__ == 'Tensor' else out)[:] = 5\n"
+    )
+    submission = submit(source + "parallel_relu = lambda x, num_workers=4, out=None: vectorized_relu(x, out)")
+    for function, before in (("vectorized_relu", ()), ("parallel_relu", (2,))):
+        named, placed = np.zeros(3), TensorValue(np.zeros(3))
+        call(submission, function, np.zeros(3), out=named)
+        call(submission, function, np.zeros(3), *before, placed)
+        assert named.tolist() == placed.data.tolist() == [5, 5, 5]
+    x = np.zeros(4)
+    call(submission, "vectorized_relu", x[1:], out=x[:3])  # which overlap
+    assert x.tolist() == [5, 5, 5, 0]
 
 
 def test_errors_keep_base_message_and_notes(submit):

@@ -14,7 +14,7 @@ from typing import Any
 
 from tinytorch.sandbox.clerk import Clerk
 from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, where
-from tinytorch.sandbox.inside import channel, values
+from tinytorch.sandbox.inside import channel, operands, values
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
@@ -123,8 +123,9 @@ class Session:
         """One request and its answer, within the time that is left."""
         if self.link is None:
             raise OutOfTime("the submission's time is spent") if self.spent else Died("there is no process")
-        packed = values.pack(arguments or ([], {}))
-        shared = channel.Arguments(packed.arrays)
+        args, kwargs = arguments or ([], {})
+        packed = values.pack((args, kwargs))
+        shared = channel.Arguments(packed.arrays, operands.out_of(request.get("function"), args, kwargs))
         request = {
             **request,
             "token": secrets.token_hex(8),
@@ -133,9 +134,10 @@ class Session:
         }
         wall_s = min(wall_s or self.limits.call_wall_s, self.wall_s)
         try:
-            with self.clerk.attending(shared.live(self.clerk.desk)) if self.clerk else nullcontext():
+            desk = self.clerk.desk if self.clerk else []
+            with self.clerk.attending(shared.live(desk)) if self.clerk else nullcontext():
                 reply, parts = self._send_and_wait(request, shared, wall_s)
-            intact = shared.read_back()
+            changed = shared.take_back(live=desk)
         except channel.Late:
             raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
         except channel.Silent:
@@ -144,7 +146,9 @@ class Session:
             raise self._ended(Died(f"its process sent something that is no reply: {error}")) from None
         finally:
             shared.close()
-        return self._result(reply, parts, intact)
+        if changed is not None:
+            raise Unusable(operands.complaint(changed, args, kwargs))
+        return self._result(reply, parts)
 
     def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
         if channel.pending(self.link):
@@ -161,7 +165,7 @@ class Session:
             raise channel.Forged("it answers another call")
         return reply, parts
 
-    def _result(self, reply: dict, parts: list[bytearray], intact: bool) -> Any:
+    def _result(self, reply: dict, parts: list[bytearray]) -> Any:
         error = None
         try:
             if "error" in reply:
@@ -182,8 +186,6 @@ class Session:
             MemoryError,
         ) as forged:
             raise self._ended(Died("its process sent something that is no reply: not a value")) from forged
-        if not intact:
-            raise Unusable("it wrote into a read-only argument")
         if error is not None:
             raise error
         return value

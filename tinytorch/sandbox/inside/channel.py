@@ -14,8 +14,8 @@ import socket
 import struct
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -40,7 +40,11 @@ class Late(Exception):
 
 
 def send(
-    channel: socket.socket, header: dict, parts: list = (), fds: list[int] = (), deadline: float | None = None
+    channel: socket.socket,
+    header: dict,
+    parts: Sequence = (),
+    fds: Sequence[int] = (),
+    deadline: float | None = None,
 ):
     """Send one message; descriptors travel with its first bytes."""
     text = json.dumps({**header, "parts": [len(part) for part in parts]}).encode()
@@ -128,28 +132,36 @@ class Extent:
     low: int
     high: int
     start: int = 0
-    writeable: bool = False
 
-    def memory(self) -> Any:
-        return (ctypes.c_char * (self.high - self.low)).from_address(self.low)
+    def memory(self) -> np.ndarray:
+        return np.ctypeslib.as_array((ctypes.c_uint8 * (self.high - self.low)).from_address(self.low))
+
+    def mask(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Which of the bytes hold an element of one of the arrays: True and False, one per byte."""
+        mask = np.zeros(self.high - self.low, bool)
+        for array in arrays:
+            address = array.__array_interface__["data"][0]
+            if array.size and self.low <= address < self.high:
+                shape, strides = (*array.shape, array.itemsize), (*array.strides, 1)
+                np.ndarray(shape, bool, mask, address - self.low, strides)[...] = True
+        return mask
 
 
 class Arguments:
     """Arrays laid out in a sealed shared file so that their aliasing, strides and alignment survive.
 
-    Views that overlap share one extent, as they share memory here.
+    Views that overlap share one extent, as they share memory here. The callee may write to those in `out`.
     """
 
-    def __init__(self, arrays: list[np.ndarray]):
+    def __init__(self, arrays: list[np.ndarray], out: Sequence[np.ndarray] = ()):
         self.arrays = arrays
+        self.out = [array for array in out if array.flags.writeable]
         self.extents: list[Extent] = []
-        bounds = sorted((*byte_bounds(array), array.flags.writeable) for array in arrays if array.size)
-        for low, high, writeable in bounds:
+        for low, high in sorted(byte_bounds(array) for array in arrays if array.size):
             if self.extents and low < self.extents[-1].high:
                 self.extents[-1].high = max(self.extents[-1].high, high)
             else:
                 self.extents.append(Extent(low, high))
-            self.extents[-1].writeable |= writeable
         size = 0
         for extent in self.extents:
             extent.start = size + -(size - extent.low) % ALIGNMENT
@@ -157,7 +169,7 @@ class Arguments:
         self.size = max(size, ALIGNMENT)  # an empty array's memory, too, is somewhere
         self.fd = shared_file(self.size)
         for extent in self.extents:
-            _write_all(self.fd, memoryview(extent.memory()).cast("B"), extent.start)
+            _write_all(self.fd, extent.memory().data, extent.start)
 
     def describe(self) -> list[list]:
         """`[dtype, shape, strides, offset, writeable]` of each array."""
@@ -181,18 +193,29 @@ class Arguments:
         holder = next((e for e in self.extents if e.low <= address < e.high), None) if array.size else None
         return holder.start + address - holder.low if holder else 0
 
-    def read_back(self) -> bool:
-        """Bring what the callee left in its arguments to the caller's; False if read-only memory changed."""
-        intact = True
+    def take_back(self, live: Sequence[np.ndarray] = ()) -> int | None:
+        """Copy what the callee left in `out` to the caller's, and compare all else with what was sent.
+
+        Returns the number of the first array that the callee may not have changed and did, or None. What
+        both sides write to meanwhile (`live`) is neither copied nor compared.
+        """
+        changed = None
         for extent in self.extents:
-            length = extent.high - extent.low
-            now = _read_all(self.fd, length, extent.start)
-            if now != extent.memory().raw:
-                if extent.writeable:
-                    ctypes.memmove(extent.low, bytes(now), length)
-                else:
-                    intact = False
-        return intact
+            sent = extent.memory()
+            now = np.frombuffer(_read_all(self.fd, len(sent), extent.start), np.uint8)
+            if np.array_equal(now, sent):
+                continue
+            out = extent.mask(self.out)
+            other = (now != sent) & ~out & ~extent.mask(live)
+            if changed is None and other.any():
+                changed = self._holder(extent, other)
+            sent[out] = now[out]
+        return changed
+
+    def _holder(self, extent: Extent, bytes_: np.ndarray) -> int | None:
+        """The first array that one of these bytes belongs to; bytes between elements are the first one's."""
+        inside = [i for i, array in enumerate(self.arrays) if array.size and extent.mask([array]).any()]
+        return next((i for i in inside if (extent.mask([self.arrays[i]]) & bytes_).any()), inside[0])
 
     def close(self) -> None:
         os.close(self.fd)
