@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tinytorch.tito import handins
 from tinytorch.tito.options import AsJson, console, mark, print_json
 
 if TYPE_CHECKING:
@@ -79,31 +80,7 @@ def solution(force: Force = False, as_json: AsJson = False) -> None:
         print(f"Wrote {notebook}\nand   {page}")
 
 
-@app.command()
-def collect(
-    source: Annotated[Path, typer.Argument(help="A folder or zip with one folder or file per student.")],
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take in submissions, as a learning platform hands them out.
-
-        tito nbgrader collect downloads/submissions.zip
-
-    Links, paths that lead out, special and oversized files are refused. Exit code 1: something was.
-    """
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.intake import collect as take
-
-    collected = take(open_classroom(), source, force=force)
-    if as_json:
-        print_json(vars(collected))
-    else:
-        print(f"{len(collected.taken)} submissions collected.")
-        if collected.kept:
-            print(f"Collected before, kept as they are (--force replaces them): {', '.join(collected.kept)}")
-        for student, reason in collected.refused.items():
-            print(f"Refused {student}: {reason}.")
-    raise typer.Exit(1 if collected.refused else 0)
+app.command()(handins.collect)
 
 
 @app.command()
