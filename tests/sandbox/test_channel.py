@@ -4,7 +4,6 @@ import ctypes
 import itertools
 import os
 import socket
-import time
 
 import numpy as np
 import pytest
@@ -188,8 +187,8 @@ def pair():
         yield ours, theirs
 
 
-def soon() -> float:
-    return time.monotonic() + 0.3
+def soon() -> channel.Timer:
+    return channel.within(0.3)
 
 
 def test_a_message_arrives(pair):

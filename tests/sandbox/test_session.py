@@ -152,9 +152,43 @@ def test_a_call_that_hangs_costs_only_itself(submit):
     assert call(submission, "g") == 2
 
 
+ENDLESS = """
+import numba
+@numba.njit(nogil=True)
+def loop(x):
+    while x[0] == 0:
+        pass
+def f(x): return loop(x)
+def g(): return 2
+"""
+
+
+def test_a_kernel_that_hung_twice_is_not_called_again_and_the_others_are(submit):
+    """Compiled code that gave up the interpreter's lock, too, is ended."""
+    submission = submit(ENDLESS, limits=HASTY)
+    for _ in range(2):
+        with pytest.raises(OutOfTime, match="longer"):
+            call(submission, "f", np.zeros(1))
+    assert call(submission, "g") == 2
+    left = submission.budget.left_s
+    with pytest.raises(OutOfTime, match="not called again"):
+        call(submission, "f", np.zeros(1))
+    assert submission.budget.left_s == left
+
+
+def test_scratch_cells_that_take_long_or_fail_cost_nothing(submit):
+    submission = submit(
+        "def f(): return 1", *["import time; time.sleep(0.8)"] * 5, "1 / 0", "def g(): return 2"
+    )
+    for cell in submission.cells[1:-1]:
+        cell.needed = False
+    assert call(submission, "f") == 1 and call(submission, "g") == 2
+    assert "spent" in submission.cells[5].error.message
+
+
 def test_a_spent_budget_is_out_of_time_at_once(submit):
     submission = submit("def f():\n    while True: pass", limits=HASTY)
-    submission.wall_s = 0.6
+    submission.budget.left_s = 0.6
     for _ in range(2):
         with pytest.raises(OutOfTime):
             call(submission, "f")

@@ -14,7 +14,7 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,9 @@ PREFIX = struct.Struct("<4sI")
 MAX_HEADER = 8 * 2**20
 MAX_PARTS = 512 * 2**20
 ALIGNMENT = 64
+LOOK_S = 0.2  # a timer may stand still, so it is asked again
+
+Timer = Callable[[], float]  # how many seconds are left
 
 
 class Forged(Exception):
@@ -36,7 +39,7 @@ class Silent(Exception):
 
 
 class Late(Exception):
-    """The message did not arrive, whole, before the deadline."""
+    """The message did not arrive, whole, before the time was over."""
 
 
 def send(
@@ -44,7 +47,7 @@ def send(
     header: dict,
     parts: Sequence = (),
     fds: Sequence[int] = (),
-    deadline: float | None = None,
+    left: Timer | None = None,
 ):
     """Send one message; descriptors travel with its first bytes."""
     text = json.dumps({**header, "parts": [len(part) for part in parts]}).encode()
@@ -52,10 +55,10 @@ def send(
         raise Forged(f"a value of more than {MAX_PARTS >> 20} MB, or of too many items, cannot cross")
     first = PREFIX.pack(MAGIC, len(text)) + text
     try:
-        _wait(channel, deadline)
+        _wait(channel, left)
         sent = socket.send_fds(channel, [first], list(fds)) if fds else 0
         for piece in (memoryview(first)[sent:], *parts):
-            _wait(channel, deadline)
+            _wait(channel, left)
             channel.sendall(piece)
     except TimeoutError as error:
         raise Late from error
@@ -64,20 +67,20 @@ def send(
 
 
 def receive(
-    channel: socket.socket, deadline: float | None = None, fds: list[int] | None = None
+    channel: socket.socket, left: Timer | None = None, fds: list[int] | None = None
 ) -> tuple[dict, list]:
     """The next message's header and parts. `fds`, where given, collects the descriptors that came with it."""
     try:
         if fds is not None:
             prefix, received, _, _ = socket.recv_fds(channel, PREFIX.size, 4)
             fds += received
-            prefix += _read(channel, PREFIX.size - len(prefix), deadline)
+            prefix += _read(channel, PREFIX.size - len(prefix), left)
         else:
-            prefix = _read(channel, PREFIX.size, deadline)
+            prefix = _read(channel, PREFIX.size, left)
         magic, length = PREFIX.unpack(prefix)
         if magic != MAGIC or length > MAX_HEADER:
             raise Forged("it does not begin like a message")
-        header = json.loads(_read(channel, length, deadline))
+        header = json.loads(_read(channel, length, left))
         sizes = header.get("parts") if type(header) is dict else None
         if (
             type(sizes) is not list
@@ -85,11 +88,9 @@ def receive(
             or sum(sizes) > MAX_PARTS
         ):
             raise Forged("its header is malformed or too large")
-        return header, [_read(channel, size, deadline) for size in sizes]
+        return header, [_read(channel, size, left) for size in sizes]
     except (ValueError, RecursionError) as error:
         raise Forged("its header is not JSON") from error
-    except TimeoutError as error:
-        raise Late from error
     except OSError as error:
         raise Silent from error
 
@@ -106,19 +107,29 @@ def pending(channel: socket.socket) -> bool:
         return True
 
 
-def _wait(channel: socket.socket, deadline: float | None) -> None:
-    remaining = None if deadline is None else deadline - time.monotonic()
+def within(seconds: float) -> Timer:
+    """A timer that runs with the clock on the wall."""
+    end = time.monotonic() + seconds
+    return lambda: end - time.monotonic()
+
+
+def _wait(channel: socket.socket, left: Timer | None, look_s: float = float("inf")) -> None:
+    """Let the next step block for the time that is left, or until it is worth asking again."""
+    remaining = left and left()
     if remaining is not None and remaining <= 0:
-        raise TimeoutError
-    channel.settimeout(remaining)
+        raise Late
+    channel.settimeout(remaining and min(remaining, look_s))
 
 
-def _read(channel: socket.socket, size: int, deadline: float | None) -> bytearray:
+def _read(channel: socket.socket, size: int, left: Timer | None) -> bytearray:
     """Exactly `size` bytes; memory grows with what arrives, not with what was announced."""
     data = bytearray()
     while len(data) < size:
-        _wait(channel, deadline)
-        chunk = channel.recv(min(size - len(data), 2**20))
+        _wait(channel, left, LOOK_S)
+        try:
+            chunk = channel.recv(min(size - len(data), 2**20))
+        except TimeoutError:
+            continue
         if not chunk:
             raise Silent
         data += chunk
