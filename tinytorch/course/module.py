@@ -18,12 +18,17 @@ OWN_FIELDS = {"notebook", "script", "export", "points", "prerequisites", "limits
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use. Wall and CPU time in seconds, sizes in the unit of their name."""
+    """What a submission may use. Wall and CPU time in seconds, sizes in the unit of their name.
 
-    call_wall_s: float = 30
-    cell_wall_s: float = 60
-    submission_wall_s: float = 600
-    submission_cpu_s: float = 900
+    Wall time stands still while the submission waits for a processor (see `sandbox/budget.py`).
+    """
+
+    call_wall_s: float = 10
+    cell_wall_s: float = 15
+    scratch_wall_s: float = 20
+    kernel_wall_s: float = 30
+    submission_wall_s: float = 120
+    submission_cpu_s: float = 300
     memory_mb: int = 4096
     processes: int = 256
     file_mb: int = 64
