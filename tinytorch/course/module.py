@@ -53,6 +53,7 @@ class Module:
     limits: Limits = field(default_factory=Limits)
     hidden: Path | None = None
     released: dict[str, str] | None = None
+    allow: tuple[str, ...] = ()  # dotted paths that a kernel of loops may use beside the reader's table
 
     @property
     def public_names(self) -> tuple[str, ...]:
@@ -166,6 +167,7 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
         limits=Limits(**limits),
         hidden=hidden if hidden.is_dir() else None,
         released=fields.get("released"),
+        allow=tuple(map(str, fields.get("allow") or ())),
     )
 
 
