@@ -81,6 +81,7 @@ def solution(force: Force = False, as_json: AsJson = False) -> None:
 
 
 app.command()(handins.collect)
+app.command()(handins.roster)
 
 
 @app.command()
@@ -142,24 +143,7 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
         print(f"Wrote {len(written)} pages, the first is {written[0]}.")
 
 
-@app.command()
-def report(
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The CSV file.")] = Path("marks.csv"),
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Export the marks as CSV: a line per student, a column per kernel, manual marks included."""
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.feedback import write_report
-    from tinytorch.course.errors import UserError
-
-    if to.exists() and not force:
-        raise UserError(f"{to} exists already.", "Choose another name with --to, or pass --force.")
-    students = write_report(open_classroom(), to)
-    if as_json:
-        print_json({"file": str(to), "students": students})
-    else:
-        print(f"Wrote the marks of {students} students to {to}.")
+app.command()(handins.report)
 
 
 @app.command()
