@@ -246,7 +246,7 @@ def test_paths_that_lead_out_of_a_zip_are_refused(class_, zipped, right, name):
     assert collected.taken == ["bob"]
     [reason] = collected.refused.values()
     assert "leads out" in reason
-    assert set(class_.room.submissions()) == {"bob"}
+    assert set(class_.room.hand_ins()) == {"bob"}
 
 
 def test_a_link_in_a_zip_is_refused(class_, tmp_path):

@@ -23,7 +23,7 @@ def test_a_link_is_never_followed_when_grading(class_):
     copied.unlink()
     copied.symlink_to(class_.room.folder("submitted", "alice") / NAME)
     results = class_.grade()
-    assert results["bob"].outcome == "failed" and "is a link" in results["bob"].problem
+    assert results["bob"].state == "failed" and "is a link" in results["bob"].problem
     assert class_.marks() == {"alice": 100.0}
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -79,9 +78,6 @@ def test_help_answers_at_once():
     script = "import sys, tinytorch.tito; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"numpy", "numba", "jupytext", "nbformat", "nbdev", "pytest"} & set(run.stdout.split())
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "tinytorch.tito", "--help"], capture_output=True, check=True)
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize("command", ["status", "test", "export", "sync", "doctor"])

@@ -17,7 +17,7 @@ from numba import njit
 
 from .tensor import Tensor, as_array
 from tinytorch.hardware import (
-    cpu,
+    block_lengths,
     multiply_tile,
     num_threads,
     one_thread,
@@ -367,28 +367,15 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
     return results
     ### END SOLUTION
 
-TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating system does not say
-
-
 def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
     """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
 
     A block of A (rows x depth) stays in the second-level cache, a block of B (depth x columns) in the third.
-    Each gets a part of its cache, as the other operands pass through it too. The panels only pass through the
-    first, in order, and are asked for in time, so they may be larger than it. The deeper they are, the less
-    often C (M x N) is read and written: 1024 steps, or 512 where C stays in the second-level cache anyway. K
-    is cut into equal depths, so that no thin block is left.
+    `block_lengths` chooses by the table in `tinytorch/hardware/blocks.py`, which gives a reason for each size.
     """
     tile_rows, tile_cols = tile_shape(dtype)
     if block_size is None:
-        known = cpu().caches
-        level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
-        most = min(
-            512 if M * N * dtype.itemsize < level_2 else 1024, 8 * level_1 // (tile_cols * dtype.itemsize)
-        )
-        depth = -(-K // -(-K // most)) if K else most
-        rows = min(level_2 // 2, 2**19) // (depth * dtype.itemsize)
-        cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
+        rows, depth, cols = block_lengths(M, K, N, dtype)
     else:
         depth = rows = cols = _at_least_one("block_size", block_size)
     return -(-rows // tile_rows) * tile_rows, depth, -(-cols // tile_cols) * tile_cols
@@ -509,6 +496,15 @@ def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels,
 
 BYTES_PER_WORKER = 8 * 2**20  # about twice what one core does in the time that it takes to wake another
 
+
+def _flat_pair(x: np.ndarray, out: ArrayOrTensor | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x and the result (`out`, or a fresh array) as flat arrays in the order of memory, and the result."""
+    if out is None:
+        out = np.empty_like(x, None, "A")
+    else:
+        out, x = _result_in(out, x)
+    return x.ravel("A"), out.ravel("A"), out
+
 def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | None = None) -> Tensor:
     """max(x, 0), the array cut into one chunk per worker thread.
 
@@ -518,40 +514,39 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
             (`num_threads()`), and one where the array is too small to be worth a second.
 
     Returns:
-        Tensor: what `vectorized_relu` returns.
+        Tensor: what `vectorized_relu` returns. Each chunk is computed by it, through its public arguments
+        alone: `vectorized_relu(part of x, out=part of out)`.
 
     Raises:
         ValueError: num_workers < 1, or an `out` that does not fit.
         TypeError: anything but integers and floats.
 
-    Steps: decide how many workers are worth it: each should have at least BYTES_PER_WORKER of x. Cut in
-    `_relu_chunks`, with `run_chunks(function, size, workers)`: it calls function(start, stop) for each chunk.
+    Steps: decide how many workers are worth it: each should have at least BYTES_PER_WORKER of x. For one,
+    `vectorized_relu` is all. For more, `_flat_pair` (given above) lays x and the result out flat, and
+    `_relu_chunks` cuts them, with `run_chunks(function, size, workers)`, which calls function(start, stop)
+    for each chunk.
     """
     if num_workers < 1:  # not by `_at_least_one`: a call would cost a small array 5 %
         raise ValueError(f"num_workers must be at least 1, not {num_workers}")
+    ### BEGIN SOLUTION
+    if np.size(x) * 8 < 2 * BYTES_PER_WORKER:  # too few numbers for two, however wide they are
+        return vectorized_relu(x, out=out)
     x = _operand(x)
-    if out is None:
-        out = np.empty_like(x, None, "A")
-    else:
-        out, x = _result_in(out, x)
-    loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
-    if x.ndim == 1 and x.flags.forc:
-        source, target = x, out
-    else:
-        source, target = x.ravel("A"), out.ravel("A")  # flat, in the order of memory
-    ### BEGIN SOLUTION
-    if x.nbytes < 2 * BYTES_PER_WORKER:
-        loop(source, target)
-    else:
-        _relu_chunks(loop, source, target, min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER))
-    ### END SOLUTION
+    workers = min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER)
+    if workers < 2:
+        return vectorized_relu(x, out=out)
+    source, target, out = _flat_pair(x, out)
+    _relu_chunks(source, target, workers)
     return Tensor(out)
+    ### END SOLUTION
 
 
-def _relu_chunks(loop, source: np.ndarray, target: np.ndarray, workers: int) -> None:
-    """The loop over two flat arrays of one length, a chunk per worker, side by side."""
+def _relu_chunks(source: np.ndarray, target: np.ndarray, workers: int) -> None:
+    """`vectorized_relu` of one flat array into another of its length, a chunk per worker, side by side."""
     ### BEGIN SOLUTION
-    run_chunks(lambda start, stop: loop(source[start:stop], target[start:stop]), source.size, workers)
+    run_chunks(
+        lambda start, stop: vectorized_relu(source[start:stop], out=target[start:stop]), source.size, workers
+    )
     ### END SOLUTION
 
 @contextmanager

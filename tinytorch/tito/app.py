@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tinytorch import __version__
 from tinytorch.course.errors import UserError
 from tinytorch.tito import bench, doctor, export, nbgrader, status, test
 from tinytorch.tito.options import print_json
@@ -27,8 +28,17 @@ app.command()(doctor.doctor)
 app.add_typer(nbgrader.app, name="nbgrader")
 
 
+def show_version(asked: bool) -> None:
+    if asked:
+        print(f"tito {__version__}")
+        raise typer.Exit()
+
+
 @app.callback()
 def tito(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it, and exit.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show the traceback of an error (anywhere in the line).")
     ] = False,

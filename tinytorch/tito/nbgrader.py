@@ -13,7 +13,7 @@ from tinytorch.tito.options import AsJson, console, mark, print_json
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tinytorch.classroom.autograde import Result
+    from tinytorch.classroom.standings import Standing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,14 +106,14 @@ def autograde(
 
     Can be stopped at any time: a rerun goes on where it was. Exit code 1: a submission could not be graded.
     """
-    from tinytorch.classroom.autograde import FAILED, tasks_of
     from tinytorch.classroom.autograde import autograde as grade
     from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.standings import FAILED
 
     room = open_classroom()
     if sandbox:
         room.config.GradeKernels.sandbox = sandbox
-    total = len(tasks_of(room, student or ()))
+    total = len(room.hand_ins(student or ()))
     with _progress(total, quiet=as_json) as advance, _cluster(dask) as (executor, size):
         results = grade(
             room,
@@ -124,10 +124,10 @@ def autograde(
             on_result=advance,
         )
     if as_json:
-        print_json({"sandbox": room.sandbox, "submissions": [result.as_json() for result in results]})
+        print_json({"sandbox": room.sandbox, "submissions": [_outcome(result) for result in results]})
     else:
         _show_results(results, room.sandbox)
-    raise typer.Exit(1 if any(result.outcome == FAILED for result in results) else 0)
+    raise typer.Exit(1 if any(result.state == FAILED for result in results) else 0)
 
 
 @app.command()
@@ -153,18 +153,18 @@ def status(as_json: AsJson = False) -> None:
     Exit code 0: all are graded. 1: something is left to do.
     """
     from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.feedback import GRADED, standings
+    from tinytorch.classroom.standings import GRADED, standings
 
     found = standings(open_classroom())
     if as_json:
         print_json({"submissions": [standing.as_json() for standing in found]})
     else:
-        _show_table(found, [standing.state for standing in found])
+        _show_table(found)
     raise typer.Exit(0 if all(standing.state == GRADED for standing in found) else 1)
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
+def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
     """A bar with counts and the time that is left; what it yields takes each result."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -173,8 +173,8 @@ def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         bar = progress.add_task("grading", total=total)
 
-        def advance(result: "Result") -> None:
-            progress.update(bar, advance=1, description=f"{result.student} {result.outcome}")
+        def advance(result: "Standing") -> None:
+            progress.update(bar, advance=1, description=f"{result.student} {result.state}")
 
         yield advance
 
@@ -207,23 +207,29 @@ def _cluster(address: str | None) -> "Iterator[tuple[Executor | None, int | None
         yield executor, workers
 
 
-def _show_results(results: "list[Result]", sandbox: str) -> None:
+def _show_results(results: "list[Standing]", sandbox: str) -> None:
     from collections import Counter
 
-    _show_table(results, [result.outcome for result in results])
-    counts = Counter(result.outcome for result in results)
+    _show_table(results)
+    counts = Counter(result.state for result in results)
     console().print(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) + ".")
     if sandbox == "none":
         console().print("[red]Graded without a sandbox: submissions ran with your own rights.[/red]")
 
 
-def _show_table(entries: list, states: list[str]) -> None:
+def _outcome(standing: "Standing") -> dict:
+    fields = standing.as_json()
+    return {"student": fields["student"], "outcome": fields.pop("state"), **fields}
+
+
+def _show_table(standings: "list[Standing]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("", "student", "state", "points", "")
-    for entry, state in zip(entries, states, strict=True):
-        points = "—" if entry.earned is None else f"{entry.earned:g} of {entry.possible:g}"
-        well = {"graded": True, "unchanged": True, "failed": False}.get(state)
-        table.add_row(mark(well), escape(entry.student), state, points, escape(entry.problem))
+    for each in standings:
+        said = " ".join(filter(None, [each.problem, *each.notes]))
+        points = f"{each.marks.earned:g} of {each.marks.possible:g}" if each.marks else "—"
+        well = {"graded": True, "unchanged": True, "failed": False}.get(each.state)
+        table.add_row(mark(well), escape(each.student), each.state, points, escape(said))
     console().print(table)
