@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from tinytorch.classroom import marks as marks_
-from tinytorch.classroom.marks import Mark, write_feedback_zip, write_marks
+from tinytorch.classroom.marks import write_feedback_zip, write_marks
 from tinytorch.classroom.matching import match
 from tinytorch.classroom.people import People, Person
+from tinytorch.classroom.record import Marks
 from tinytorch.classroom.roster import read_roster
+from tinytorch.classroom.standings import Standing
 from tinytorch.classroom.tables import read_table, safe_cell
 from tinytorch.course.errors import UserError
 
@@ -95,10 +97,13 @@ def room(tmp_path, monkeypatch):
         people.save()
         given = {f"student_{number}": score for number, score in SCORES.items()} | scores
         kernels = {"double": 60.0, "shift": 0.0}
-        monkeypatch.setattr(marks_, "marks_of", lambda room: {
-            student: Mark("graded", kernels, score, 100.0) if score is not None else Mark("failed")
+        standings = {
+            student: Standing(student, "graded", Marks(score, 100.0, 0.0, kernels))
+            if score is not None
+            else Standing(student, "failed")
             for student, score in given.items()
-        })  # fmt: skip
+        }
+        monkeypatch.setattr(marks_, "marked", lambda room: standings)
         return room
 
     room.marked = marked
@@ -271,9 +276,9 @@ def test_a_table_of_ones_own_has_everybody(room, tmp_path):
 
 def test_feedback_is_packed_for_moodles_participants(room, tmp_path):
     room.marked("moodle")
-    room.submissions = lambda: dict.fromkeys(["student_101", "student_104"])
+    room.hand_ins = lambda: dict.fromkeys(["student_101", "student_104"])
     room.folder = lambda step, student: tmp_path / step / student
-    for student in room.submissions():
+    for student in room.hand_ins():
         room.folder("feedback", student).mkdir(parents=True)
         (room.folder("feedback", student) / "kernels_dev.html").write_text(student)
     assert write_feedback_zip(room, tmp_path / "f.zip") == ["student_101", "student_104"]
@@ -282,3 +287,45 @@ def test_feedback_is_packed_for_moodles_participants(room, tmp_path):
             "José María García-Núñez_101_assignsubmission_file_/kernels_dev_feedback.html",
             "Eve Li_104_assignsubmission_file_/kernels_dev_feedback.html",
         ]
+
+
+def test_the_table_of_marks(class_, tmp_path):
+    class_.hand_in("alice", double="return 2 * x")
+    class_.grade()
+    class_.hand_in("bob", double="return 2 * x")
+    write_marks(class_.room, "csv", tmp_path / "marks.csv")
+    with (tmp_path / "marks.csv").open(newline="") as file:
+        alice, bob = csv.DictReader(file)
+    assert alice == {
+        "student_id": "alice",
+        "last_name": "",
+        "first_name": "",
+        "double": "60.0",
+        "shift": "0.0",
+        "score": "60.0",
+        "max_score": "100.0",
+        "late_penalty": "0.0",
+        "state": "graded",
+        "id": "",
+        "email": "",
+    }
+    assert (bob["student_id"], bob["score"], bob["state"]) == ("bob", "", "collected")
+
+
+def test_manual_marks_count_less_what_lateness_costs(class_, tmp_path):
+    """Also where grading failed: then a person's marks are all there is."""
+    class_.hand_in("alice", double="return 2 * x")
+    class_.grade()
+    class_.hand_in("alice").write_text("{")
+    class_.grade()
+    with class_.room.gradebook() as gradebook:
+        gradebook.find_grade("check_shift", "kernels_dev", "kernels", "alice").manual_score = 25.0
+        gradebook.find_submission_notebook("kernels_dev", "kernels", "alice").late_submission_penalty = 5.0
+        gradebook.db.commit()
+    (tmp_path / "r.csv").write_text("student_id,name\nalice,Alice Ash\nbo,Bo Lee\n")
+    written = write_marks(class_.room, "csv", tmp_path / "marks.csv", source=tmp_path / "r.csv")
+    with (tmp_path / "marks.csv").open(newline="") as file:
+        alice, bo = csv.DictReader(file)
+    assert (alice["score"], alice["late_penalty"], alice["last_name"]) == ("80.0", "5.0", "Ash")
+    assert (bo["id"], bo["last_name"], bo["state"]) == ("bo", "Bo Lee", "nothing handed in")
+    assert written.absent == ["Bo Lee"]

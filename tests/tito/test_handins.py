@@ -66,6 +66,7 @@ def test_the_round_with_a_platform(class_, handed_in, tito, tmp_path, platform):
     answer = tito("nbgrader", "roster", str(tmp_path / "grades.csv"))
     assert answer.code == 0 and "4 people, 3 handed in, 1 did not" in answer.out
     assert tito("nbgrader", "autograde", "--workers", "1").code == 0
+    assert "Nothing handed in: Ann Absent" in tito("nbgrader", "status").out
     assert tito("nbgrader", "feedback").code == 0
     answer = tito("nbgrader", "report", "--for", platform)
     assert answer.code == 0 and "Nothing handed in: Ann Absent" in answer.out

@@ -24,9 +24,10 @@ KINDS = {  # by how a file begins
     b"<": "is a web page, not the notebook",
 }
 ENDINGS = {  # what is not even opened
-    "pdf": "a PDF", "html": "a web page", "htm": "a web page", "doc": "an office document", "rar": "a RAR archive",
-    "docx": "an office document", "odt": "an office document", "png": "a picture", "jpg": "a picture",
-    "jpeg": "a picture", "7z": "a 7z archive", "gz": "an archive", "tar": "an archive",
+    "pdf": "a PDF", "html": "a web page", "htm": "a web page", "doc": "an office document",
+    "rar": "a RAR archive", "docx": "an office document", "odt": "an office document",
+    "png": "a picture", "jpg": "a picture", "jpeg": "a picture", "7z": "a 7z archive",
+    "gz": "an archive", "tar": "an archive",
 }  # fmt: skip
 
 

@@ -6,35 +6,24 @@ import csv
 import io
 import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nbgrader.api import MissingEntry
 
 from tinytorch.classroom.classroom import Classroom
-from tinytorch.classroom.feedback import CHANGED, GRADED, standings
 from tinytorch.classroom.matching import Matched, match
 from tinytorch.classroom.people import People, Person
+from tinytorch.classroom.record import Marks, marks_of
 from tinytorch.classroom.roster import Member, Roster, kept_roster, read_roster
+from tinytorch.classroom.standings import Standing, standings
 from tinytorch.classroom.tables import safe_cell
-from tinytorch.course.cells import CHECK_PREFIX
 from tinytorch.course.errors import UserError
 
 ABSENT = "nothing handed in"
 POINTS_ROW = re.compile(r"\s*points possible", re.IGNORECASE)  # Canvas: under the titles
 POSSIBLE_COLUMNS = ("Maximum Grade", "Max Points")  # Moodle, Gradescope
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a student earned: a person's mark where there is one, less what lateness costs."""
-
-    state: str
-    kernels: dict[str, float] = field(default_factory=dict)
-    score: float | None = None  # None: there is no mark yet
-    possible: float = 0.0
-    penalty: float = 0.0
 
 
 @dataclass
@@ -55,30 +44,24 @@ class Report:
         return vars(self) | {"file": str(self.file)}
 
 
-def marks_of(classroom: Classroom) -> dict[str, Mark]:
-    """The marks of everybody who handed in, by student."""
-    found = {}
-    with classroom.gradebook() as gradebook:
-        for standing in standings(classroom):
-            try:
-                submitted = gradebook.find_submission_notebook(
-                    classroom.notebook, classroom.assignment, standing.student
-                )
-            except MissingEntry:
-                found[standing.student] = Mark(standing.state)
-                continue
-            by_hand = any(grade.manual_score is not None for grade in submitted.grades)
-            if standing.state not in (GRADED, CHANGED) and not by_hand:
-                found[standing.student] = Mark(standing.state)
-                continue
-            kernels = {
-                grade.name.removeprefix(CHECK_PREFIX): grade.score or 0.0 for grade in submitted.grades
-            }
-            penalty = submitted.late_submission_penalty or 0.0
-            found[standing.student] = Mark(
-                standing.state, kernels, max(0.0, submitted.score - penalty), submitted.max_score, penalty
-            )
+def marked(classroom: Classroom) -> dict[str, Standing]:
+    """Where everybody who handed in stands, by student. A person's marks count also where grading failed."""
+    found = {standing.student: standing for standing in standings(classroom)}
+    for student, standing in found.items():
+        if standing.marks is None and (by_hand := _by_hand(classroom, student)):
+            found[student] = replace(standing, marks=by_hand)
     return found
+
+
+def _by_hand(classroom: Classroom, student: str) -> Marks | None:
+    with classroom.gradebook() as gradebook:
+        try:
+            submitted = gradebook.find_submission(classroom.assignment, student)
+        except MissingEntry:
+            return None
+        grades = [grade for notebook in submitted.notebooks for grade in notebook.grades]
+        given = any(grade.manual_score is not None for grade in grades)
+        return marks_of(submitted, classroom.notebook) if given else None
 
 
 def write_marks(
@@ -102,7 +85,7 @@ def write_marks(
     Raises UserError where the export is not the platform's, or its column of marks is in doubt.
     """
     source = source or kept_roster(classroom.root)
-    marks = marks_of(classroom)
+    marks = marked(classroom)
     people = [_person(People(classroom.root), student) for student in marks]
     if platform == "csv":
         roster = read_roster(source) if source else None
@@ -122,12 +105,8 @@ def write_marks(
         roster.table.write(target)
     return Report(
         target,
-        [
-            student
-            for student, mark in marks.items()
-            if mark.score is not None and student not in matched.questions
-        ],
-        {student: mark.state for student, mark in marks.items() if mark.score is None},
+        [student for student, mark in marks.items() if mark.marks and student not in matched.questions],
+        {student: mark.state for student, mark in marks.items() if mark.marks is None},
         [member.name for member in matched.absent(roster)] if roster else [],
         matched.questions,
     )
@@ -191,16 +170,16 @@ def _possible(roster: Roster, place: int) -> float | None:
     return None
 
 
-def _fill(roster: Roster, place: int, factor: float, marks: dict[str, Mark], matched: Matched) -> None:
+def _fill(roster: Roster, place: int, factor: float, marks: dict[str, Standing], matched: Matched) -> None:
     """Put the marks into their rows. Ids stay as they are; other text is made safe for spreadsheets."""
     form = roster.format
     ids = {roster.table.column(title) for title in (form.id, *form.logins, *form.email)}
     for row in roster.table.rows:
         row[:] = [cell if i in ids or i == place else safe_cell(cell) for i, cell in enumerate(row)]
     for student, member in matched.by_student.items():
-        mark = marks[student]
-        if mark.score is not None:
-            roster.table.rows[member.row][place] = number(mark.score * factor)
+        found = marks[student].marks
+        if found:
+            roster.table.rows[member.row][place] = number(found.earned * factor)
 
 
 def number(points: float) -> str:
@@ -210,7 +189,7 @@ def number(points: float) -> str:
 
 def _own_table(
     classroom: Classroom,
-    marks: dict[str, Mark],
+    marks: dict[str, Standing],
     people: list[Person],
     roster: Roster | None,
     matched: Matched,
@@ -223,12 +202,10 @@ def _own_table(
                     "state", "id", "email"])  # fmt: skip
     for person in people:
         member = matched.by_student.get(person.student)
-        mark = marks[person.student]
-        points: list[Any] = [mark.kernels.get(name, "") for name in kernels]
-        score = (
-            [mark.score, mark.possible, mark.penalty] if mark.score is not None else ["", _all(classroom), ""]
-        )
-        cells = [*_names(person, member), *points, *score, mark.state]
+        found = marks[person.student].marks
+        points: list[Any] = [found.by_kernel.get(name, "") if found else "" for name in kernels]
+        score = [found.earned, found.possible, found.penalty] if found else ["", _all(classroom), ""]
+        cells = [*_names(person, member), *points, *score, marks[person.student].state]
         known = [member.id if member else person.id, (member.email if member else "") or person.email]
         table.writerow([safe_cell(str(cell)) for cell in (person.student, *cells, *known)])
     for member in matched.absent(roster) if roster else ():
@@ -259,7 +236,7 @@ def write_feedback_zip(
     """A zip of the feedback pages that Moodle hands out to its participants. Returns the students in it."""
     source = source or kept_roster(classroom.root)
     roster = read_roster(source, "moodle") if source else None
-    places = {student: classroom.folder("feedback", student) for student in classroom.submissions()}
+    places = {student: classroom.folder("feedback", student) for student in classroom.hand_ins()}
     pages = {student: page for student, folder in places.items()
              if (page := folder / f"{classroom.notebook}.html").is_file()}  # fmt: skip
     if not pages:

@@ -10,13 +10,14 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinytorch.classroom.classroom import Classroom
 from tinytorch.classroom.people import People, Person, learn_names
 from tinytorch.classroom.platforms import normal
-from tinytorch.classroom.roster import Format, Member, Roster, keep_roster
+from tinytorch.classroom.roster import Format, Member, Roster, keep_roster, kept_roster, read_roster
 from tinytorch.course.errors import UserError
 
 
@@ -37,8 +38,9 @@ class Matched:
 def match_class(classroom: Classroom, roster: Roster, file: Path, decided: dict[str, str]) -> Matched:
     """Remember the roster for the course, and the instructor's decisions; give people their full names."""
     people = People(classroom.root)
-    for student in classroom.submissions().keys() - people.known.keys():
-        people.note(student)
+    with suppress(UserError):  # nothing is handed in yet
+        for student in classroom.hand_ins().keys() - people.known.keys():
+            people.note(student)
     matched = match(people.known.values(), roster, decided)
     keep_roster(classroom.root, file)
     for student, wanted in decided.items():
@@ -50,6 +52,16 @@ def match_class(classroom: Classroom, roster: Roster, file: Path, decided: dict[
              if member.last}  # fmt: skip
     learn_names(classroom, [people.known[student] for student in matched.by_student], names)
     return matched
+
+
+def absent(classroom: Classroom) -> list[Member]:
+    """Who is on the roster that the course was told of, and has handed in nothing."""
+    kept = kept_roster(classroom.root)
+    if kept is None:
+        return []
+    roster, people = read_roster(kept), People(classroom.root)
+    there = [people.known.get(student, Person(student, student)) for student in classroom.hand_ins()]
+    return match(there, roster).absent(roster)
 
 
 def match(people: Iterable[Person], roster: Roster, decided: dict[str, str] | None = None) -> Matched:

@@ -38,8 +38,12 @@ class Table:
     def text(self) -> str:
         """The table as it came, with what was changed in it."""
         out = io.StringIO()
-        quoting = csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL
-        writer = csv.writer(out, delimiter=self.delimiter, lineterminator=self.newline, quoting=quoting)
+        writer = csv.writer(
+            out,
+            delimiter=self.delimiter,
+            lineterminator=self.newline,
+            quoting=csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL,
+        )
         writer.writerows([self.header, *self.rows])
         return out.getvalue()
 
