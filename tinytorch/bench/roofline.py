@@ -6,10 +6,10 @@ A kernel that does `work` operations and has to move `moved` bytes cannot be fas
 black and white: ours are filled, peers hollow, and each library has a marker of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,17 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from tinytorch.bench.cases import OURS, Row
-from tinytorch.hardware import cpu
+from tinytorch.hardware import Ceilings, cpu
 
 MARKERS = {"numpy": "s", "scipy": "D", "torch": "^"}
 LINES = {"float64": "--", "float32": "-", "int8": ":"}
-
-
-class Ceilings(Protocol):
-    """What one thread can do at most: bytes per second from memory, and operations per second by dtype."""
-
-    bandwidth: float
-    peak: Mapping[str, float]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,9 @@ def standing_of(classroom: Classroom, student: str, entry: Entry | None, state: 
     marks = None if entry and not entry.recorded else _marks(classroom, student)
     if marks is None:
         return Standing(student, COLLECTED)
-    return Standing(student, state, marks, notes=tuple(entry.verdict.notes) if entry.verdict else ())
+    return Standing(
+        student, state, marks, notes=tuple(entry.verdict.notes) if entry and entry.verdict else ()
+    )
 
 
 def _marks(classroom: Classroom, student: str) -> Marks | None:

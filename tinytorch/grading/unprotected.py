@@ -9,7 +9,7 @@ from __future__ import annotations
 import runpy
 import sys
 import tempfile
-from contextlib import nullcontext, redirect_stderr
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,10 @@ class Unprotected:
         """Nothing to do: the notebook has run."""
 
     def call(self, function: str, args: tuple, kwargs: dict) -> Any:
-        with self.clerk.attending(self.clerk.desk) if self.clerk else nullcontext():
-            try:
-                return self.local.call(function, args, kwargs)
-            except NotPlainData as error:
-                raise Unusable(str(error)) from None
+        try:
+            return self.local.call(function, args, kwargs, self.clerk)
+        except NotPlainData as error:
+            raise Unusable(str(error)) from None
 
     def exchange(self, request: dict, arguments: tuple | None = None) -> Any:
         return self.local.exchange(request)
