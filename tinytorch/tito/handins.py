@@ -20,6 +20,7 @@ Decisions = Annotated[
     typer.Option("--match", metavar="STUDENT=ID", help="Whose row of the roster a student's is; repeatable."),
 ]
 Target = Literal["canvas", "moodle", "blackboard", "brightspace", "gradescope", "csv"]
+Visibility = Literal["visible", "after_due_date", "after_published", "hidden"]
 LISTED = 5  # files left beside a notebook that are listed
 
 
@@ -213,6 +214,35 @@ def report(
         if packed is not None:
             print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
     raise typer.Exit(0 if written.fine else 1)
+
+
+def gradescope(
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The zip.")] = Path("autograder.zip"),
+    visibility: Annotated[
+        Visibility, typer.Option(help="When students see their points and hints, in Gradescope's words.")
+    ] = "visible",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the autograder that Gradescope runs: the same tests, and the same points, as here.
+
+        tito nbgrader gradescope
+
+        tito nbgrader gradescope --visibility after_due_date
+
+    Upload the zip under "Configure Autograder" of a programming assignment, on Ubuntu 22.04 or later, with
+    at least 2 CPUs and 4 GB. The hidden tests in it are secret: root alone reads them there. Submissions
+    run in a sandbox that needs no user namespaces (Landlock); where even that does not work, the grader
+    says so and gives no points, rather than a zero. Write it again after each `tito nbgrader generate`.
+    """
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.gradescope import write_autograder
+
+    written = write_autograder(open_classroom(), to, visibility=visibility, force=force)
+    if as_json:
+        print_json({"zip": str(written)})
+    else:
+        print(f"Wrote {written}. It holds the hidden tests: give it to nobody but Gradescope.")
 
 
 def _show_report(written: "Report") -> None:
