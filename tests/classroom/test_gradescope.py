@@ -53,7 +53,7 @@ def test_what_is_in_the_zip(class_, tmp_path):
         modes = {member.filename: member.external_attr >> 16 & 0o777 for member in archive.infolist()}
         texts = {name: archive.read(name) for name in modes}
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755
-    assert all(mode == 0o600 for name, mode in modes.items() if "hidden" in name or name == "grader.json")
+    assert all(mode == 0o600 for name, mode in modes.items() if name.startswith(("tests/", "grader.json")))
     assert {"tests/hidden/test_double.py", "module.yaml", "package/pyproject.toml"} <= set(modes)
     assert "package/tinytorch/core/kernels.py" not in modes and "package/tinytorch/core/tensor.py" in modes
     assert not [name for name, text in texts.items() if b"return 2 * x" in text]
@@ -110,16 +110,9 @@ def test_the_script_grades_in_a_sandbox(laid_out, notebook_of, sandbox):
         require(sandbox)
     except UserError as error:
         pytest.skip(f"{sandbox}: {error.problem}")
-    root = laid_out(
-        {
-            NAME: notebook_of(
-                double=f"open({str(Path('/etc/hostname'))!r}); return 2 * x", **{"shift": "return x + 1"}
-            )
-        },
-        sandbox,
-    )
+    root = laid_out({NAME: notebook_of(**RIGHT)}, sandbox)
     environment = {**os.environ, "AUTOGRADER": str(root), "TINYTORCH_HOME": sys.prefix}
     ran = subprocess.run([root / "run_autograder"], env=environment, cwd=root, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (root / "source" / "tests" / "hidden" / "test_double.py").stat().st_mode & 0o077 == 0
-    assert results_in(root)["tests"][1]["score"] == 40.0
+    assert [test["score"] for test in results_in(root)["tests"]] == [60.0, 40.0]

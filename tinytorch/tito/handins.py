@@ -1,5 +1,6 @@
 """`tito nbgrader collect`, `roster`, `report`, `gradescope`: from the learning platform and back to it."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -74,7 +75,7 @@ def collect(
     from tinytorch.classroom.collect import collect as take_in
 
     room, zone = open_classroom(), _zone(timezone)
-    with console().status("Reading the download …"):
+    with nullcontext() if as_json else console().status("Reading the download …"):
         collected = take_in(
             room,
             *source,
@@ -288,27 +289,30 @@ def _show_collected(collected: "Collected", dry_run: bool) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
+    from tinytorch.classroom.handins import shown
+
     page = console()
-    table = Table("", "student", "name", Column("id", no_wrap=True), "file", "handed in", "", title=None)
+    table = Table(
+        "", *(Column(title, overflow="fold") for title in ("student", "name", "file", "handed in", ""))
+    )
     for row in collected.rows:
-        when = row.when.partition(".")[0] + (" LATE" if row.late else "")
-        said = row.outcome if row.attempts < 2 else f"{row.outcome}, the newest of {row.attempts}"
-        table.add_row(
-            mark(row.fine), *map(escape, (row.student, row.name, row.id, row.file, when.strip(), said))
-        )
+        when = f"{row.when.partition('.')[0]} {'LATE' if row.late else ''}".strip()
+        said = row.outcome if row.attempts < 2 else f"{row.outcome}, newest of {row.attempts}"
+        cells = (row.student, shown(row.name), row.file, when, said)
+        table.add_row(mark(row.fine), *map(escape, cells))
     page.print(table)
-    for row in collected.rows:
-        for remark in row.remarks:
-            page.print(f"{mark(False)} {escape(f'{row.student}: {remark}.')}", soft_wrap=True)
-    for path, reason in collected.unclaimed.items():
-        page.print(f"{mark(False)} {escape(f'{path} {reason}.')}", soft_wrap=True)
+    needed = [f"{row.student}: {remark}." for row in collected.rows for remark in row.remarks]
+    needed += [f"{path} {reason}." for path, reason in collected.unclaimed.items()]
+    for line in needed:
+        page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
     for row in collected.rows:
         _show_beside(row)
-    counts = ", ".join(f"{len(collected.students(outcome))} {outcome}" for outcome in
-                       ("taken", "unchanged", "kept", "refused") if collected.students(outcome))  # fmt: skip
-    would = " would be" if dry_run else ""
-    page.print(f"From {collected.platform}:{would} {counts or 'nothing taken'}. "
-               f"{len(collected.taken)} submissions{would or ''} collected.")  # fmt: skip
+    found = {
+        outcome: len(collected.students(outcome)) for outcome in ("taken", "unchanged", "kept", "refused")
+    }
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in found.items() if count)
+    end = "Only a preview: nothing was written" if dry_run else f"{found['taken']} submissions collected"
+    page.print(f"From {collected.platform}: {counts or 'nothing taken'}. {end}.")
     if collected.passed_over:
         page.print(f"{collected.passed_over} files of systems and tools were passed over.")
 
