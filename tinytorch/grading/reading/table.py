@@ -33,6 +33,7 @@ MODULES = words(
     tinytorch.hardware tinytorch.hardware.cpu tinytorch.hardware.float_tile tinytorch.hardware.int8
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
+    tinytorch.hardware.blocks tinytorch.hardware.panels tinytorch.hardware.tile
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -185,6 +186,7 @@ _TINYTORCH = """
     cpu CPU caches num_threads one_thread panel_buffer run_chunks set_num_threads streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile sparse_tile_width quantized_tile QuantizedTile
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
+    block_lengths panels_across panels_down reads_in_place blocks panels tile
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
 """
