@@ -142,7 +142,7 @@ def test_a_damaged_notebook_of_the_right_name_is_taken_and_said(class_, zipped, 
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"cells":' + b"[" * 10**6, b'{"cells": [' + b"[],[]," * 3_000_000 + b"1]}", b'{"cells": 1' + b"0" * 9999],
+    [b'{"cells":' + b"[" * 10**6, b'{"cells": [' + b"[]," * 6_000_000 + b"1]}", b'{"cells": 1' + b"0" * 9999],
     ids=["deep", "wide", "a long number"],
 )  # fmt: skip
 def test_content_that_is_costly_to_read_costs_only_its_author(class_, zipped, right, content):

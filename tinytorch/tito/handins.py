@@ -177,12 +177,17 @@ def report(
         Path | None,
         typer.Option("--feedback-zip", metavar="FILE", help="Pack the feedback pages for Moodle, too."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also the class at a glance, as one page.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the marks as your platform imports them: manual marks and late penalties included.
 
         tito nbgrader report   (marks.csv: a line per student, a column per kernel)
+
+        tito nbgrader report --html class.html   (points, hardest tests, who is missing, feedback)
 
         tito nbgrader report --for canvas
 
@@ -198,22 +203,27 @@ def report(
     """
     from tinytorch.classroom.classroom import open_classroom
     from tinytorch.classroom.marks import write_feedback_zip, write_marks
+    from tinytorch.classroom.overview import write_overview
     from tinytorch.course.errors import UserError
 
     to = to or Path("marks.csv" if platform == "csv" else f"marks-{platform}.csv")
-    for path in filter(None, (to, feedback_zip)):
+    for path in filter(None, (to, feedback_zip, html)):
         if path.exists() and not force:
             raise UserError(f"{path} exists already.", "Choose another name, or pass --force.")
     room, decided = open_classroom(), _decisions(match)
     written = write_marks(room, platform, to, source=file, column=column, scale=scale, decided=decided)
     packed = write_feedback_zip(room, feedback_zip, source=file, decided=decided) if feedback_zip else None
+    if html:
+        write_overview(room, html)
     if as_json:
         zipped = {"feedback_zip": str(feedback_zip), "in_zip": packed} if feedback_zip else {}
-        print_json(written.as_json() | {"students": len(written.marked)} | zipped)
+        print_json(written.as_json() | {"students": len(written.marked), "html": html and str(html)} | zipped)
     else:
         _show_report(written)
         if packed is not None:
             print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
+        if html:
+            print(f"Wrote the class at a glance to {html}.")
     raise typer.Exit(0 if written.fine else 1)
 
 
