@@ -1,10 +1,11 @@
 """What must never reach a student: lines of solutions and of hidden tests, and where they are found."""
 
+import ast
 import json
 import re
 from pathlib import Path
 
-from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION
+from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, clear_solutions, strip_hidden
 from tinytorch.course.module import Module
 from tinytorch.course.notebook import read_notebook
 
@@ -27,6 +28,8 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "with pytest.raises(TypeError):",
 }
 
+OPERATIONS = {"custom:threads", "sleep_reversed"}  # what runs with a submission has to know these names
+
 
 def regions(source: str, markers: tuple[str, str]) -> list[str]:
     begin, end = map(re.escape, markers)
@@ -45,6 +48,22 @@ def secrets(module: Module) -> set[str]:
         for line in file.read_text(encoding="utf-8").splitlines()
     }
     return set(filter(TELLING.fullmatch, lines)) - IDIOMS
+
+
+def constants(module: Module) -> set[str]:
+    """The telling strings and numbers of the hidden tests that the module itself does not show."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in module.hidden.rglob("*.py")]
+    found = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    texts = {line.strip() for value in found if isinstance(value, str) for line in value.splitlines()}
+    numbers = {repr(value) for value in found if type(value) in (int, float)}
+    long = {text for text in texts if len(text) > 11} | {each for each in numbers if _digits(each) > 4}
+    master = read_notebook(module.notebook)
+    shown = "\n".join(strip_hidden(clear_solutions(cell.source)) for cell in master.cells)
+    return {each for each in long if each not in shown} - OPERATIONS
+
+
+def _digits(number: str) -> int:
+    return len(re.sub(r"\D", "", number).strip("0"))
 
 
 def leaks(folder: Path, secrets: set[str]) -> list[tuple[str, str]]:

@@ -1,14 +1,13 @@
 """The roofline's points, and the picture."""
 
-from types import SimpleNamespace
-
 import pytest
 from matplotlib.figure import Figure
 
 from tinytorch.bench.cases import OURS, Row
 from tinytorch.bench.roofline import draw, library, points, save
+from tinytorch.hardware import Ceilings
 
-LIMITS = SimpleNamespace(bandwidth=20e9, peak={"float32": 150e9, "float64": 75e9, "int8": 600e9})
+LIMITS = Ceilings(threads=1, bandwidth=20e9, peak={"float32": 150e9, "float64": 75e9, "int8": 600e9})
 
 
 def row(kernel, peer, median_s, peer_s, work=2e9, moved=1e7, threads=1):

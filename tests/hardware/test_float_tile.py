@@ -115,8 +115,11 @@ def test_wrong_operands_are_compile_time_errors():
     assert "B_panels holds float64, but C holds float32" in refused(single, double, C)
     integers = single.astype(np.int32)
     assert "A_panels must hold float32, float64 or int64, not int32" in refused(integers, single, C)
-    assert "C must be a C-contiguous 2-D array" in refused(single, single, C.T)
-    assert "A_panels must be a C-contiguous 3-D array" in refused(single[0], single, C)
+    assert "C must be C-contiguous" in refused(single, single, C.T)
+    assert "the rows of B_panels must be contiguous" in refused(
+        single, np.asfortranarray(np.ones((2, 8, 8), np.float32)), C
+    )
+    assert "A_panels must be a 3-D array" in refused(single[0], single, C)
     assert "C is read-only" in refused(single, single, locked)
 
 

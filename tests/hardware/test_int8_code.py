@@ -14,12 +14,8 @@ from tinytorch.hardware import int8_amx
 from tinytorch.hardware.int8_amx import amx_tile
 from tinytorch.hardware.int8_neon import neon_tile
 from tinytorch.hardware.int8_portable import portable_tile
-from tinytorch.hardware.int8_tile import Operands, Panel
 from tinytorch.hardware.int8_vnni import vnni_tile
-from tinytorch.hardware.llvm import I1, I8, I64
 from tinytorch.hardware.target import RegisterFile
-
-BYTES = I8.as_pointer()
 
 
 def assembly(tile, triple, cpu):
@@ -27,14 +23,12 @@ def assembly(tile, triple, cpu):
     llvm.initialize_all_asmprinters()
     module = ir.Module()
     module.triple = triple
-    arguments = [BYTES, I64, BYTES, BYTES, I64, BYTES, I64, I64, I1]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), "tile")
-    a, a_stride, *panel, c, c_stride, depth_bytes, accumulate = function.args
-    builder = ir.IRBuilder(function.append_basic_block())
-    tile.emit(builder, Operands(a, a_stride, Panel(*panel), c, c_stride, depth_bytes, accumulate), tile.rows)
+    tile.function(module, "tile").linkage = "external"
     if tile.emit_release:
+        release = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "release")
+        builder = ir.IRBuilder(release.append_basic_block())
         tile.emit_release(builder)
-    builder.ret_void()
+        builder.ret_void()
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
     return machine.emit_assembly(llvm.parse_assembly(str(module)))
 
@@ -43,8 +37,8 @@ def assembly(tile, triple, cpu):
     "tile, triple, cpu, instruction",
     [
         (amx_tile(), "x86_64-linux", "sapphirerapids", "tdpbssd"),
-        (vnni_tile("avx512vnni", 14, 2, 64), "x86_64-linux", "icelake-server", "vpdpbusd"),
-        (vnni_tile("avxvnni", 6, 2, 32), "x86_64-linux", "alderlake", "vpdpbusd"),
+        (vnni_tile("avx512vnni", 64), "x86_64-linux", "icelake-server", "vpdpbusd"),
+        (vnni_tile("avxvnni", 32), "x86_64-linux", "alderlake", "vpdpbusd"),
         (neon_tile(), "aarch64-linux", "neoverse-n1", "sdot"),
         (neon_tile(), "arm64-apple-macosx", "apple-m1", "sdot"),
         (portable_tile(RegisterFile(32, 64)), "x86_64-linux", "skylake-avx512", "vpmaddwd"),

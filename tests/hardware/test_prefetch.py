@@ -5,8 +5,8 @@ import pytest
 from numba import njit
 
 from tinytorch.hardware import llvm, multiply_tile, tile_shape
+from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.llvm import I8
-from tinytorch.hardware.prefetch import CACHE_LINE
 
 DEPTH = 64
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core.errors import TypingError
 
-from tinytorch.hardware.stream import AHEAD_BYTES, ALWAYS, LINE_BYTES, PIECE_BYTES, streaming
+from tinytorch.hardware.blocks import CACHE_LINE
+from tinytorch.hardware.stream import AHEAD_BYTES, ALWAYS, PIECE_BYTES, streaming
 
 
 def double_plus_one(x, out):
@@ -63,11 +64,11 @@ def test_a_loop_may_write_to_what_it_reads(loop):
 def test_pieces_begin_on_cache_lines(ask_up_to, cut):
     @njit
     def note_the_address(x, out):
-        out[0] = 1 + out.ctypes.data % LINE_BYTES
+        out[0] = 1 + out.ctypes.data % CACHE_LINE
 
     out = np.zeros(2000, np.int64)[3:]
     streaming(note_the_address, ask_up_to)(out, out)  # 31,952 bytes
-    first = -out.ctypes.data % LINE_BYTES // out.itemsize
+    first = -out.ctypes.data % CACHE_LINE // out.itemsize
     pieces = np.flatnonzero(out[first:])
     assert pieces[0] == 0 and (out[first:][pieces] == 1).all()
     assert len(pieces) == (-(-(out.size - first) * out.itemsize // PIECE_BYTES) if cut else 1)

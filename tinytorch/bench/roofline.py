@@ -6,10 +6,10 @@ A kernel that does `work` operations and has to move `moved` bytes cannot be fas
 black and white: ours are filled, peers hollow, and each library has a marker of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,17 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from tinytorch.bench.cases import OURS, Row
-from tinytorch.hardware import cpu
+from tinytorch.hardware import Ceilings, cpu
 
 MARKERS = {"numpy": "s", "scipy": "D", "torch": "^"}
 LINES = {"float64": "--", "float32": "-", "int8": ":"}
-
-
-class Ceilings(Protocol):
-    """What one thread can do at most: bytes per second from memory, and operations per second by dtype."""
-
-    bandwidth: float
-    peak: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -51,9 +44,10 @@ def points(rows: Iterable[Row], threads: int = 1) -> list[Point]:
         found[row.kernel, row.size, row.unit, OURS] = Point(
             row.kernel, OURS, intensity, row.work / row.median_s / 1e9
         )
-        if row.peer_s and library(row.peer):
+        whose = library(row.peer) if row.peer_s else None
+        if row.peer_s and whose:
             found[row.kernel, row.size, row.unit, row.peer] = Point(
-                row.peer, library(row.peer), intensity, row.work / row.peer_s / 1e9
+                row.peer, whose, intensity, row.work / row.peer_s / 1e9
             )
     return list(found.values())
 
@@ -108,7 +102,7 @@ def draw(axes: Axes, found: list[Point], limits: Ceilings) -> None:
     axes.legend(loc="lower right", title="measured in one run")
 
 
-_SMALL = {
+_SMALL: dict[str, Any] = {
     "textcoords": "offset points",
     "fontsize": 9,
     "path_effects": [withStroke(linewidth=3, foreground="white")],
@@ -127,4 +121,4 @@ def _name_kernels(axes: Axes, found: list[Point]) -> None:
         if first.intensity < NARROW:
             above = not above
             offset, align = ((0, 7), {"ha": "center"}) if above else ((0, -7), {"ha": "center", "va": "top"})
-        axes.annotate(name, (first.intensity, first.rate), offset, **align, **_SMALL | {"fontsize": 8})
+        axes.annotate(name, (first.intensity, first.rate), offset, **{**_SMALL, "fontsize": 8, **align})

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook
 
+from tinytorch.course.carry import assign_ids
 from tinytorch.course.cells import digest, grade_id_of
-from tinytorch.course.pairing import assign_ids
 from tinytorch.grading.submission import Submission
 
 MAKE = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell}

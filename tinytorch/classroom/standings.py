@@ -50,7 +50,7 @@ def standings(classroom: Classroom, students: Iterable[str] = ()) -> list[Standi
         except UserError as error:
             found.append(Standing(student, FAILED, problem=str(error)))
             continue
-        state = GRADED if entry and entry.key == key else CHANGED
+        state = CHANGED if entry and entry.key != key else GRADED
         found.append(standing_of(classroom, student, entry, state))
     return found
 
@@ -59,12 +59,25 @@ def standing_of(classroom: Classroom, student: str, entry: Entry | None, state: 
     """The standing of what is known of a student; `state` where the gradebook has it."""
     if entry and entry.failure:
         return Standing(student, FAILED, problem=entry.failure)
-    if not entry or not entry.recorded:
+    marks = None if entry and not entry.recorded else _marks(classroom, student)
+    if marks is None:
         return Standing(student, COLLECTED)
+    return Standing(
+        student, state, marks, notes=tuple(entry.verdict.notes) if entry and entry.verdict else ()
+    )
+
+
+def _marks(classroom: Classroom, student: str) -> Marks | None:
+    """What the gradebook says, whoever graded: plain nbgrader leaves no verdict. None: nothing yet."""
     with classroom.gradebook() as gradebook:
         try:
             submitted = gradebook.find_submission(classroom.assignment, student)
-        except MissingEntry:  # the gradebook was made anew
-            return Standing(student, COLLECTED)
-        marks = marks_of(submitted, classroom.notebook)
-    return Standing(student, state, marks, notes=tuple(entry.verdict.notes) if entry.verdict else ())
+        except MissingEntry:
+            return None
+        scored = any(
+            score is not None
+            for notebook in submitted.notebooks
+            for grade in notebook.grades
+            for score in (grade.auto_score, grade.manual_score)
+        )
+        return marks_of(submitted, classroom.notebook) if scored else None

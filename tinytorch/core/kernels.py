@@ -18,7 +18,7 @@ from numba import njit
 
 from .tensor import Tensor, as_array
 from tinytorch.hardware import (
-    cpu,
+    block_lengths,
     multiply_tile,
     num_threads,
     one_thread,
@@ -385,28 +385,15 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
     return results
     ### END SOLUTION
 
-TYPICAL_CACHES = (2**15, 2**18, 2**22)  # bytes per level, where the operating system does not say
-
-
 def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
     """Rows, depth and columns of the blocks, in whole tiles: as many as the caches hold, or block_size each.
 
     A block of A (rows x depth) stays in the second-level cache, a block of B (depth x columns) in the third.
-    Each gets a part of its cache, as the other operands pass through it too. The panels only pass through the
-    first, in order, and are asked for in time, so they may be larger than it. The deeper they are, the less
-    often C (M x N) is read and written: 1024 steps, or 512 where C stays in the second-level cache anyway. K
-    is cut into equal depths, so that no thin block is left.
+    `block_lengths` chooses by the table in `tinytorch/hardware/blocks.py`, which gives a reason for each size.
     """
     tile_rows, tile_cols = tile_shape(dtype)
     if block_size is None:
-        known = cpu().caches
-        level_1, level_2, level_3, *_ = (*known, *TYPICAL_CACHES[len(known) :])
-        most = min(
-            512 if M * N * dtype.itemsize < level_2 else 1024, 8 * level_1 // (tile_cols * dtype.itemsize)
-        )
-        depth = -(-K // -(-K // most)) if K else most
-        rows = min(level_2 // 2, 2**19) // (depth * dtype.itemsize)
-        cols = min(level_3 // 4, 2**23) // (depth * dtype.itemsize)
+        rows, depth, cols = block_lengths(M, K, N, dtype)
     else:
         depth = rows = cols = _at_least_one("block_size", block_size)
     return -(-rows // tile_rows) * tile_rows, depth, -(-cols // tile_cols) * tile_cols

@@ -1,6 +1,8 @@
 """Reading a notebook, or the script that pairs with it, as plain data: nothing in it is run or trusted."""
 
 import json
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,16 @@ from tinytorch.course.module import Limits
 
 SCRIPT_FORMAT = "py:percent"
 CELL_TYPES = ("code", "markdown", "raw")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # what str.splitlines cuts at, less \n
+LINE_END_NAMES = {"\r": "carriage return", "\x0b": "vertical tab", "\x0c": "form feed", "\x85": "next line"}
 
 
 def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNode:
     """The notebook in a `.ipynb` file (nbformat 4) or a `.py` file in Jupytext's percent format.
 
     Raises UserError, naming the file, where it is missing, larger than `limits.notebook_mb`, not UTF-8,
-    left in the middle of a merge, or no such notebook.
+    left in the middle of a merge, or no such notebook; and a script with a character that ends a line for
+    Jupytext but not for Python, since its text would not arrive.
     """
     path = Path(path)
     notebook = parse_notebook(_read_bytes(path, limits or Limits()), path)
@@ -26,8 +31,17 @@ def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNod
         try:
             cell.source.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise _unreadable(path, f"cell {number} holds characters that are no text") from error
+            line = cell.source.count("\n", 0, error.start) + 1
+            raise _unreadable(
+                path, f"cell {number}, line {line}, holds characters that are no text"
+            ) from error
     return notebook
+
+
+def end_of_line_name(character: str) -> str:
+    """`U+0085 (next line)`: one of `LINE_ENDS`, for a person."""
+    name = LINE_END_NAMES.get(character) or unicodedata.name(character, "separator").lower()
+    return f"U+{ord(character):04X} ({name})"
 
 
 def parse_notebook(content: bytes, path: Path | str) -> NotebookNode:
@@ -78,6 +92,15 @@ def _refuse_merge_conflict(text: str, path: Path) -> None:
 def _parse_script(text: str, path: Path) -> NotebookNode:
     import jupytext
 
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads it
+    found = LINE_ENDS.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise UserError(
+            f"{path}, line {line}: the character {end_of_line_name(found[0])} ends a line in one of the two "
+            "paired files and not in the other.",
+            f"Delete it or, in a string, write {found[0]!r}.",
+        )
     try:
         return jupytext.reads(text, fmt=SCRIPT_FORMAT)
     except Exception as error:  # jupytext promises no exception type for text that it cannot read

@@ -21,13 +21,13 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, clear_solutions, digest, graded_cells, strip_hidden
+from tinytorch.course.carry import assign_ids
+from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, digest, graded_cells, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.export import exported_text
 from tinytorch.course.files import write_atomically
 from tinytorch.course.module import MODULE_FILE, Module, load_module
 from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
-from tinytorch.course.pairing import assign_ids
 
 SHARED_FILES = ("pyproject.toml", "LICENSE", ".gitignore")
 SHARED_FOLDERS = ("tinytorch", "tests/core")
@@ -66,14 +66,6 @@ def without_outputs(master: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return notebook
-
-
-def student_notebook(master: NotebookNode) -> NotebookNode:
-    """A copy without solutions, hidden tests and outputs, which may show either."""
-    notebook = without_outputs(master)
-    for cell in notebook.cells:
-        cell.source = strip_hidden(clear_solutions(cell.source))
     return notebook
 
 

@@ -50,7 +50,9 @@ def _runs(cell: NotebookNode) -> bool:
 
 def _prepared(index: int, cell: NotebookNode, graded: GradedCell | None) -> Cell:
     grade_id = grade_id_of(cell)
-    prepared = Cell(f"cell {index + 1}" + (f" ({grade_id})" if grade_id else ""), cell.source)
+    label = f"cell {index + 1}" + (f" ({grade_id})" if grade_id else "")
+    needed = graded is not None or exported_source(cell) is not None
+    prepared = Cell(label, cell.source, needed=needed)
     if graded:
         prepared.name, prepared.check = graded.name, graded.check_source
         prepared.check_label = f"cell {graded.check_index + 1} ({graded.check_id})"

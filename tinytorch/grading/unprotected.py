@@ -9,13 +9,13 @@ from __future__ import annotations
 import runpy
 import sys
 import tempfile
-from contextlib import nullcontext, redirect_stderr
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
-from tinytorch.grading import hidden, shortcuts
+from tinytorch.grading import hidden, reading
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.verdict import KernelVerdict
 from tinytorch.sandbox.clerk import Clerk
@@ -40,11 +40,10 @@ class Unprotected:
         """Nothing to do: the notebook has run."""
 
     def call(self, function: str, args: tuple, kwargs: dict) -> Any:
-        with self.clerk.attending(self.clerk.desk) if self.clerk else nullcontext():
-            try:
-                return self.local.call(function, args, kwargs)
-            except NotPlainData as error:
-                raise Unusable(str(error)) from None
+        try:
+            return self.local.call(function, args, kwargs, self.clerk)
+        except NotPlainData as error:
+            raise Unusable(str(error)) from None
 
     def exchange(self, request: dict, arguments: tuple | None = None) -> Any:
         return self.local.exchange(request)
@@ -61,8 +60,8 @@ def earned(name: str, namespace: dict[str, Any]) -> float:
         raise UserError(f"{module.root} has no hidden tests.", "Grade in the instructor's course folder.")
     cells = [(f"In [{i}]", source) for i, source in enumerate(namespace.get("In", ())) if source]
     refused = {
-        found.function: CellError("Shortcut", found.message, found.line, found.label, found.text)
-        for found in shortcuts.find(cells)
+        found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
+        for found in reading.read(cells, [name], module.allow)
     }
     # Plain nbgrader gives nothing to a graded cell that writes to standard error.
     with redirect_stderr(sys.stdout), tempfile.TemporaryDirectory() as folder:

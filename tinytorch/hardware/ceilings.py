@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from tinytorch.hardware.blocks import tile_shape
 from tinytorch.hardware.cpu import cpu
-from tinytorch.hardware.float_tile import multiply_tile, tile_shape
+from tinytorch.hardware.float_tile import multiply_tile
 from tinytorch.hardware.int8 import int8_path, measure_int8_peak
 from tinytorch.hardware.target import target_features, target_name
 from tinytorch.hardware.threads import num_threads, run_chunks

@@ -18,11 +18,11 @@ from functools import cache
 import numpy as np
 from numba import njit
 
+from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.int8_amx import amx_tile, tiles_permitted
 from tinytorch.hardware.int8_neon import neon_tile
 from tinytorch.hardware.int8_portable import portable_tile
 from tinytorch.hardware.int8_tile import (
-    STEP_BYTES,
     QuantizedTile,
     finish_instruction,
     release_instruction,
@@ -44,9 +44,9 @@ def int8_paths() -> dict[str, QuantizedTile]:
     if {"amx-tile", "amx-int8", "xsave"} <= features and tiles_permitted():
         paths["amx"] = amx_tile()
     if {"avx512f", "avx512vnni"} <= features:
-        paths["avx512vnni"] = vnni_tile("avx512vnni", rows=6, vectors=4, vector_bytes=64)
+        paths["avx512vnni"] = vnni_tile("avx512vnni", vector_bytes=64)
     if "avxvnni" in features or {"avx512vl", "avx512vnni"} <= features:
-        paths["avxvnni"] = vnni_tile("avxvnni", rows=6, vectors=2, vector_bytes=32)
+        paths["avxvnni"] = vnni_tile("avxvnni", vector_bytes=32)
     if {"neon", "dotprod"} <= features:
         paths["neon"] = neon_tile()
     paths["portable"] = portable_tile(target_registers())
@@ -84,13 +84,13 @@ def weight_panels(K: int, N: int) -> np.ndarray:
     Shape (chunks, panels, depth of a chunk / group + 1, cols, group), aligned to a cache line.
     """
     tile = quantized_tile()
-    most = tile.panel_bytes // STEP_BYTES // tile.cols
+    most = tile.panel_bytes // CACHE_LINE // tile.cols
     chunks = max(1, -(-K // (most * tile.depth_step)))
     steps = max(1, -(-K // (chunks * tile.depth_step)))
     shape = (chunks, -(-N // tile.cols), steps * tile.depth_step // tile.group + 1, tile.cols, tile.group)
     size = math.prod(shape) * tile.b_dtype.itemsize
-    memory = np.empty(size + STEP_BYTES, np.uint8)
-    start = -memory.ctypes.data % STEP_BYTES
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + size].view(tile.b_dtype).reshape(shape)
 
 
@@ -100,7 +100,7 @@ def measure_int8_peak(seconds: float = 0.2) -> float:
     Its panels stay in the first-level cache; the best of short runs that take `seconds` in all.
     """
     tile = quantized_tile()
-    depth = PEAK_BYTES // STEP_BYTES // tile.cols * tile.depth_step
+    depth = PEAK_BYTES // CACHE_LINE // tile.cols * tile.depth_step
     A_panels = np.zeros((1, tile.rows, depth), tile.a_dtype)
     B_panels = weight_panels(depth, tile.cols)[0]
     B_panels[:] = 0

@@ -4,36 +4,30 @@ The panels hold the values widened to int16, two in each lane's 4 bytes: x86 has
 products of a pair since SSE2 (`pmaddwd`), which LLVM finds in this pattern; other targets get plain vectors.
 """
 
-import numpy as np
 from llvmlite import ir
 
-from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, heights_up_to
-from tinytorch.hardware.int8_tile import QuantizedTile
+from tinytorch.hardware.blocks import INT8_TILES
+from tinytorch.hardware.int8_tile import QuantizedTile, vector_tile
 from tinytorch.hardware.llvm import I32
 from tinytorch.hardware.target import RegisterFile
+from tinytorch.hardware.tile import Scheme
 
 I16 = ir.IntType(16)
 
 
 def portable_tile(registers: RegisterFile) -> QuantizedTile:
-    """A tile whose accumulators take three quarters of the registers; the rest holds A, B and products."""
-    lanes, vectors = registers.bytes // 4, 2
-    rows = registers.count * 3 // 8
-
-    def emit(builder, operands, rows):
-        emit_broadcast_tile(builder, operands, rows, vectors, lanes, _dot)
-
-    wide = np.dtype(np.int16)
-    return QuantizedTile("portable", rows, vectors * lanes, wide, wide, 0, heights_up_to(rows), emit)
+    """A tile whose sums take three quarters of the registers; the rest holds A, B and products."""
+    rows, vectors = INT8_TILES["portable"]
+    rows *= registers.count // 16
+    scheme = Scheme("portable", rows, vectors, registers.bytes // 4, a=I32, sums=I32, multiply_add=_dot)
+    return vector_tile(scheme, "int16", "int16")
 
 
-def _dot(builder, accumulator, a, b):
-    lanes = accumulator.type.count
+def _dot(builder, a, b, total):
+    lanes = total.type.count
     pairs = ir.VectorType(I16, 2 * lanes)
     wide = ir.VectorType(I32, 2 * lanes)
-    products = builder.mul(
-        builder.sext(builder.bitcast(a, pairs), wide), builder.sext(builder.bitcast(b, pairs), wide)
-    )
+    products = builder.mul(*(builder.sext(builder.bitcast(operand, pairs), wide) for operand in (a, b)))
     undefined = ir.Constant(wide, ir.Undefined)
     first, second = (
         builder.shuffle_vector(
@@ -43,4 +37,4 @@ def _dot(builder, accumulator, a, b):
         )
         for start in (0, 1)
     )
-    return builder.add(accumulator, builder.add(first, second))
+    return builder.add(total, builder.add(first, second))

@@ -7,47 +7,43 @@ Lanes wrap modulo 2**32 and never saturate (that would be `vpdpbusds`), so a res
 Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2: VPDPBUSD.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinytorch.hardware.int8_broadcast import emit_broadcast_tile, heights_up_to
-from tinytorch.hardware.int8_tile import GROUP_BYTES, QuantizedTile
+from tinytorch.hardware.blocks import INT8_TILES
+from tinytorch.hardware.int8_tile import GROUP_BYTES, Panel, QuantizedTile, vector_tile
 from tinytorch.hardware.llvm import I32, i64, load, open_loop, store, zeros
+from tinytorch.hardware.tile import Scheme
 
 OFFSET = 128
 
 
-def vnni_tile(path: str, rows: int, vectors: int, vector_bytes: int) -> QuantizedTile:
-    """A tile of `rows` x `vectors` registers of 32 (AVX-VNNI) or 64 bytes (AVX-512 VNNI)."""
+def vnni_tile(path: str, vector_bytes: int) -> QuantizedTile:
+    """The tile of registers of 32 (AVX-VNNI) or 64 bytes (AVX-512 VNNI)."""
+    rows, vectors = INT8_TILES[path]
     lanes = vector_bytes // 4
     vector = ir.VectorType(I32, lanes)
 
-    def dot(builder, accumulator, unsigned, signed):
+    def dot(builder, unsigned, signed, total):
         function = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector, [vector] * 3),
             f"llvm.x86.avx512.vpdpbusd.{8 * vector_bytes}",
         )
-        return builder.call(function, [accumulator, unsigned, signed])
+        return builder.call(function, [total, unsigned, signed])
 
-    def lines(builder, start):
-        return [builder.gep(start, [i64(vector_bytes * v)]) for v in range(vectors)]
-
-    def emit(builder, operands, rows):
-        starts = [load(builder, at, vector, 1) for at in lines(builder, operands.b.last_line)]
-        emit_broadcast_tile(builder, operands, rows, vectors, lanes, dot, starts)
-
-    def emit_finish(builder, panel):
+    def emit_finish(builder, panel: Panel):
+        """-128 times the sum of each column, with which the sums of a tile start."""
         ones = ir.Constant(vector, [0x01010101] * lanes)
-        nothing = [zeros(vector)] * vectors
-        offset, sums, close = open_loop(builder, i64(0), panel.depth_bytes, nothing, GROUP_BYTES)
-        line = builder.gep(panel.start, [builder.mul(offset, i64(vectors * lanes))])
-        columns = [load(builder, at, vector, 1) for at in lines(builder, line)]
-        sums = close([dot(builder, total, ones, b) for total, b in zip(sums, columns, strict=True)])
-        for at, total in zip(lines(builder, panel.last_line), sums, strict=True):
+        number, sums, close = open_loop(builder, i64(0), panel.lines, [zeros(vector)] * vectors, 1)
+        line = builder.gep(panel.start, [builder.mul(number, i64(GROUP_BYTES * vectors * lanes))])
+        columns = [load(builder, at, vector, 1) for at in places(builder, line)]
+        sums = close([dot(builder, ones, b, total) for total, b in zip(sums, columns, strict=True)])
+        for at, total in zip(places(builder, panel.last_line), sums, strict=True):
             store(builder, builder.mul(total, ir.Constant(vector, [-OFFSET] * lanes)), at, 1)
 
-    a_dtype, b_dtype = np.dtype(np.uint8), np.dtype(np.int8)
-    heights = heights_up_to(rows)
-    return QuantizedTile(path, rows, vectors * lanes, a_dtype, b_dtype, OFFSET, heights, emit, emit_finish)
+    def places(builder, start):
+        return [builder.gep(start, [i64(vector_bytes * v)]) for v in range(vectors)]
+
+    scheme = Scheme(path, rows, vectors, lanes, a=I32, sums=I32, multiply_add=dot, starts=True)
+    return vector_tile(scheme, "uint8", "int8", OFFSET, emit_finish)

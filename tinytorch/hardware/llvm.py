@@ -9,6 +9,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from tinytorch.hardware.target import target_registers
+
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 
@@ -73,6 +75,43 @@ def load(builder, pointer, vector: ir.VectorType, align: int):
 def store(builder, value, pointer, align: int) -> None:
     """Store a vector where `pointer` (to anything) points."""
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = align
+
+
+def has_masked_loads() -> bool:
+    """Whether a vector can be loaded through a mask in one instruction (AVX, AVX-512)."""
+    return target_registers().bytes >= 32
+
+
+def masked_load(builder, pointer, vector: ir.VectorType, align: int, mask=None):
+    """Load the lanes of a vector that `mask` has (all, without one); the others are zeros and not touched."""
+    if mask is None:
+        return load(builder, pointer, vector, align)
+    pointer = builder.bitcast(pointer, vector.as_pointer())
+    return _masked(builder, "load", vector, vector, [pointer, align, mask, zeros(vector)])
+
+
+def masked_store(builder, value, pointer, align: int, mask=None) -> None:
+    """Store the lanes of a vector that `mask` has (all, without one); memory of the others is not touched."""
+    if mask is None:
+        return store(builder, value, pointer, align)
+    pointer = builder.bitcast(pointer, value.type.as_pointer())
+    return _masked(builder, "store", value.type, ir.VoidType(), [value, pointer, align, mask])
+
+
+def _masked(builder, operation: str, vector: ir.VectorType, returns, arguments: list):
+    """Call `llvm.masked.load` or `llvm.masked.store`; an integer among the arguments is the alignment."""
+    arguments = [ir.Constant(I32, value) if isinstance(value, int) else value for value in arguments]
+    element = "f" if not isinstance(vector.element, ir.IntType) else "i"
+    name = f"llvm.masked.{operation}.v{vector.count}{element}{8 * size_of(vector.element)}.p0"
+    function_type = ir.FunctionType(returns, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+def size_of(element: ir.Type) -> int:
+    """Bytes of a number: an integer, a float or a double."""
+    if isinstance(element, ir.IntType):
+        return element.width // 8
+    return 4 if element == ir.FloatType() else 8
 
 
 def splat(builder, scalar, lanes: int):

@@ -17,10 +17,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from tinytorch.hardware import llvm
+from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.llvm import i64
 from tinytorch.hardware.target import target_registers
 
-CACHE_LINE = 64
 STEPS_AHEAD = 16
 """How long before its use a row of B is asked for: a panel of B may be larger than the first-level cache."""
 STRETCH = 8
@@ -79,6 +79,11 @@ def choose(builder, condition, walk: Walk, other: Walk) -> Walk:
     return Walk(*(builder.select(condition, x, y) for x, y in zip(walk, other, strict=True)))
 
 
+def nowhere(start) -> Walk:
+    """A walk that stays where it is: it asks for one line again and again, which costs next to nothing."""
+    return Walk(start, i64(0), i64(1), i64(0))
+
+
 def walk_on(builder, walk: Walk, row, walked):
     """Ask for the next stretch of a walk, from `walked` bytes into `row`; returns where it is then."""
     for _ in range(STRETCH):
@@ -90,20 +95,15 @@ def walk_on(builder, walk: Walk, row, walked):
     return row, walked
 
 
-def close_by(builder, a_next, b, rows: int, cols: int, vectors: int, size: int) -> list[tuple]:
+def close_by(builder, given, rows: int, line_bytes: int, size: int) -> list[tuple]:
     """What each step of the innermost loop asks for: (address, bytes from step to step).
 
-    With AVX-512 a step is long enough for the next panel of A, at `a_next`, and for the row of B that is
-    needed soon. With narrower vectors such requests would take the place of loads. `size`: bytes of an
-    element.
+    With AVX-512 a step is long enough for the next panel of A, and for the row of B that is needed soon. With
+    narrower vectors such requests would take the place of loads. `given`: the `Operands`; `line_bytes`:
+    of a row of B; `size`: bytes of an element.
     """
-    registers = target_registers()
-    if registers.bytes < CACHE_LINE:
+    if target_registers().bytes < CACHE_LINE:
         return []
-    lanes = registers.bytes // size
-    b_soon = [builder.gep(b, [i64(STEPS_AHEAD * cols + v * lanes)]) for v in range(vectors)]
-    byte = llvm.I8.as_pointer()
-    return [
-        (builder.bitcast(address, byte), i64(step))
-        for address, step in [(a_next, rows * size), *((line, cols * size) for line in b_soon)]
-    ]
+    b_soon = builder.gep(given.b, [builder.mul(i64(STEPS_AHEAD), given.b_step)])
+    lines = [builder.gep(b_soon, [i64(offset)]) for offset in range(0, line_bytes, CACHE_LINE)]
+    return [(given.a_next, i64(rows * size)), *((line, given.b_step) for line in lines)]

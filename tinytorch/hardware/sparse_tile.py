@@ -19,9 +19,9 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from tinytorch.hardware import llvm
+from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.float_tile import ELEMENTS
 from tinytorch.hardware.llvm import I64, i64
-from tinytorch.hardware.prefetch import CACHE_LINE
 
 SUMS = 2
 """Separate sums, so that a multiply-add need not wait for the one before it."""

@@ -29,11 +29,11 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from tinytorch.hardware import llvm
+from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.cpu import cpu
 from tinytorch.hardware.llvm import i64
 from tinytorch.hardware.target import target_features
 
-LINE_BYTES = 64
 PIECE_BYTES = 512
 ALWAYS = 2**62
 AHEAD_BYTES = 1024
@@ -62,7 +62,7 @@ def streaming(loop: Callable, ask_up_to: int | None = None) -> Callable:
     def in_pieces(x, out):
         ask_ahead = 2 * out.size * out.itemsize <= limit
         length = PIECE_BYTES // out.itemsize if ask_ahead else out.size
-        first, last = 0, min(-out.ctypes.data % LINE_BYTES // out.itemsize, out.size)
+        first, last = 0, min(-out.ctypes.data % CACHE_LINE // out.itemsize, out.size)
         while first < out.size:
             if ask_ahead:
                 _ask_for(x, out, first + AHEAD_BYTES // out.itemsize)
@@ -112,7 +112,7 @@ def _ask_for(typingctx, x, out, first):
             builder.bitcast(llvm.element_pointer(context, builder, kind, array, [first]), byte)
             for kind, array in zip(signature.args[:2], (x, out), strict=True)
         )
-        for offset in range(0, PIECE_BYTES, LINE_BYTES):
+        for offset in range(0, PIECE_BYTES, CACHE_LINE):
             llvm.prefetch(builder, builder.gep(source, [i64(offset)]))
             llvm.prefetch(builder, builder.gep(target, [i64(offset)]), write=True)
         return context.get_dummy_value()

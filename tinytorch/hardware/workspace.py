@@ -6,9 +6,7 @@ import threading
 
 import numpy as np
 
-ALIGNMENT = 64
-"""Bytes in a cache line and in the widest vector register."""
-HUGE_PAGE = 2 * 2**20
+from tinytorch.hardware.blocks import CACHE_LINE, HUGE_PAGE
 
 _local = threading.local()
 
@@ -34,8 +32,8 @@ def panel_buffer(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
 
 def _aligned_memory(size: int) -> np.ndarray:
     if size < HUGE_PAGE:
-        memory = np.empty(size + ALIGNMENT, np.uint8)
-        return memory[-memory.ctypes.data % ALIGNMENT :][:size]
+        memory = np.empty(size + CACHE_LINE, np.uint8)
+        return memory[-memory.ctypes.data % CACHE_LINE :][:size]
     rounded = -(-size // HUGE_PAGE) * HUGE_PAGE
     pages = mmap.mmap(-1, rounded + HUGE_PAGE)
     if hasattr(mmap, "MADV_HUGEPAGE"):

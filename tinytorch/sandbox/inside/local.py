@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinytorch.core.tensor import Tensor
-from tinytorch.sandbox.inside import operations, values
+from tinytorch.sandbox.inside import channel, operands, operations, values
 
 
 class Local:
@@ -21,11 +23,26 @@ class Local:
         self.public = list(namespace.get("__all__", ()))
         self.elapsed_s = 0.0
 
-    def call(self, function: str, args: tuple, kwargs: dict) -> Any:
-        """The result as plain data. Raises what the function raises, or NotPlainData."""
+    def call(self, function: str, args: tuple, kwargs: dict, clerk: Any = None) -> Any:
+        """The result as plain data; `clerk` answers meanwhile at its desk.
+
+        Raises what the function raises, or NotPlainData, also where it changed an argument that is not its.
+        """
         packed = values.pack((list(args), kwargs))
-        unpacker = values.Unpacker(packed.arrays, Tensor, self._operation)
-        args, kwargs = unpacker.value(packed.header)
+        shared = channel.Arguments(packed.arrays, operands.out_of(function, args, kwargs))
+        desk = clerk.desk if clerk else []
+        try:
+            with clerk.attending(shared.live(desk)) if clerk else nullcontext():
+                return self._run(function, packed.header, shared)
+        finally:
+            changed = shared.take_back(live=desk)
+            shared.close()
+            if changed is not None:
+                raise values.NotPlainData(operands.complaint(changed, args, kwargs))
+
+    def _run(self, function: str, header: list, shared: channel.Arguments) -> Any:
+        arrays = channel.attach(os.dup(shared.fd), shared.describe())
+        args, kwargs = values.Unpacker(arrays, Tensor, self._operation).value(header)
         with operations.executor(kwargs) as kwargs:
             start = time.perf_counter()
             result = self.namespace[function](*args, **kwargs)
