@@ -213,3 +213,16 @@ def test_wrong_types(kernels):
                 kernels.pruned_matmul(*operands)
     with pytest.raises(TypeError):
         kernels.pruned_matmul(good, csr_array(good.astype(complex)))
+
+
+def test_speed(kernels, race, share):
+    """With 1 % of the weights left it must reach {share:.0%} of the speed of the instructor's loops."""
+    A, B = numbers((256, 1024)), csr_array(pruned((1024, 1024), kept=0.01))
+    race(
+        kernels.pruned_matmul,
+        (A, B),
+        lambda C, A, B: assert_product_tensor(C, A, B.toarray()),
+        "matmul_sparse_rows",
+        share,
+        lambda A, B: (A, B.data, B.indices, B.indptr, B.shape[1]),
+    )

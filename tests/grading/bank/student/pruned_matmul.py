@@ -11,7 +11,7 @@ def pruned_matmul(A, B):
     A = array_of(A)
     if not issparse(B):
         B = array_of(B)
-        B = csr_array(B.astype(B.dtype.newbyteorder("="))) if B.ndim == 2 else B
+        B = csr_array(B.astype(computing_dtype(A, B))) if B.ndim == 2 else B
     check_product(A, B)
     weights = array_of(B.data)
     dtype = computing_dtype(A, weights)
