@@ -1,7 +1,7 @@
 """What the speed tests race a submission against: plain programs.
 
-The shares in module.yaml's `speed` are of these. Speed relative to the program named, measured on one thread of
-a Xeon with AVX-512 and AMX, compiled for it, for AVX2 (NUMBA_CPU_NAME=haswell) and for SSE2 (generic):
+The shares in module.yaml's `speed` are of these. Speed relative to the program named, measured on one thread
+of a Xeon with AVX-512 and AMX, compiled for it, for AVX2 (NUMBA_CPU_NAME=haswell) and for SSE2 (generic):
 
     of matmul_blocked, n = 640            AVX-512     AVX2        SSE2
       i, j, k                             0.05        0.04        0.07      ladder: 0.15

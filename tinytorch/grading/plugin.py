@@ -58,7 +58,7 @@ def race(request: pytest.FixtureRequest, kernels: Kernels) -> Race:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes a `share` runs once for each step of its kernel's ladder of speed, with the weight."""
+    """A test that takes a `share` runs for each step of its kernel's ladder of speed, with the weight."""
     if "share" not in metafunc.fixturenames:
         return
     grader = metafunc.config.stash.get(GRADER, None)

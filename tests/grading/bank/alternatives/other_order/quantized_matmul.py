@@ -17,7 +17,7 @@ def steps(x, scale):
 
 def scale_of(x, scale):
     if scale is not None:
-        if isinstance(scale, (str, list)) or np.iscomplexobj(scale):
+        if isinstance(scale, (str, list, complex)):
             raise TypeError("a scale must be a real number")
         if not scale > 0:
             raise ValueError("a scale must be positive")
