@@ -76,7 +76,7 @@ def test_errors_keep_base_message_and_notes(submit):
         call(submit(source), "f", 1)
     assert type(caught.value) is ValueError and caught.value.__notes__ == ["batch item 3"]
     place = where(caught.value)
-    assert (place.cell, place.line, place.text, place.type) == ("cell 1", 6, "raise error", "Mine")
+    assert (place.cell, place.line, place.text, place.type) == ("cell 1", 6, "raise error", "ValueError")
 
 
 @pytest.mark.parametrize("result", ["(i for i in [1])", "object()", "lambda: 1", "np.array(['a'])", "Lazy()"])

@@ -7,7 +7,6 @@ its own. The namespace is `__main__`, as in a notebook, and at the same time `ti
 from __future__ import annotations
 
 import contextlib
-import linecache
 import re
 import subprocess
 import sys
@@ -122,7 +121,7 @@ class Notebook:
             self.names.update(before)
 
     def where(self, error: BaseException) -> list | None:
-        """`[cell, line, text]` of the innermost line of the notebook that the error passed through."""
+        """`[cell, line]` of the innermost line of the notebook that the error passed through."""
         place = None
         trace = error.__traceback__
         while trace:
@@ -131,4 +130,4 @@ class Notebook:
             trace = trace.tb_next
         if isinstance(error, SyntaxError) and error.filename in self.labels:
             place = (error.filename, error.lineno or 1)
-        return place and [self.labels[place[0]], place[1], linecache.getline(*place).strip()]
+        return place and [self.labels[place[0]], place[1]]
