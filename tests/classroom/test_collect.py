@@ -98,7 +98,7 @@ def test_a_script_is_converted(class_, zipped, right, author_of, form):
     assert collect(class_.room, zipped({"alice/kernels_dev.py": script, f"bob/{NAME}": right()})).fine
     assert author_of("alice") == "a"
     results = class_.grade()
-    assert results["alice"].earned == 100.0
+    assert results["alice"].marks.earned == 100.0
 
 
 def test_zips_in_folders_and_folders_in_zips_are_opened(class_, downloads, packed, right, author_of):

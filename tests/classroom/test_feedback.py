@@ -1,12 +1,11 @@
 """What goes back to students and instructors."""
 
-import csv
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from tinytorch.classroom.feedback import write_feedback, write_report
+from tinytorch.classroom.feedback import write_feedback
 from tinytorch.classroom.standings import standings
 from tinytorch.course.errors import UserError
 
@@ -117,24 +116,3 @@ def test_who_is_collected_graded_failed_and_changed(class_):
         "carol": ("failed", None),
         "dora": ("collected", None),
     }
-
-
-def test_the_table_of_marks(class_, tmp_path):
-    class_.hand_in("alice", double="return 2 * x")
-    class_.grade()
-    class_.hand_in("bob", **RIGHT)
-    write_report(class_.room, tmp_path / "marks.csv")
-    with (tmp_path / "marks.csv").open(newline="") as file:
-        alice, bob = csv.DictReader(file)
-    assert alice == {
-        "student_id": "alice",
-        "last_name": "",
-        "first_name": "",
-        "double": "60.0",
-        "shift": "0.0",
-        "score": "60.0",
-        "max_score": "100.0",
-        "late_penalty": "0.0",
-        "state": "graded",
-    }
-    assert (bob["student_id"], bob["score"], bob["state"]) == ("bob", "", "collected")

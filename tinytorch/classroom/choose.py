@@ -12,6 +12,7 @@ from tinytorch.classroom.contents import (
     look_into,
     may_be_notebook,
     may_be_script,
+    why_not_opened,
 )
 from tinytorch.classroom.handins import Entry, Unreadable, shown
 from tinytorch.classroom.platforms import Claim
@@ -100,7 +101,7 @@ def _candidates(
                 contents = Contents(problem=str(error))
             looked.append(Candidate(entry, claim, contents, _is_titled(claim, module)))
     seen = {entry.path for entry, _ in notebooks + scripts}
-    left += [f"{shown(entry.path)} {entry.problem or 'is no notebook'}" for entry, _ in files
+    left += [f"{shown(entry.path)} {entry.problem or why_not_opened(entry.path)}" for entry, _ in files
              if entry.path not in seen]  # fmt: skip
     return looked, left
 

@@ -23,6 +23,18 @@ KINDS = {  # by how a file begins
     b"\xff\xd8\xff": "is a picture, not the notebook",
     b"<": "is a web page, not the notebook",
 }
+ENDINGS = {  # what is not even opened
+    "pdf": "a PDF", "html": "a web page", "htm": "a web page", "doc": "an office document",
+    "rar": "a RAR archive", "docx": "an office document", "odt": "an office document",
+    "png": "a picture", "jpg": "a picture", "jpeg": "a picture", "7z": "a 7z archive",
+    "gz": "an archive", "tar": "an archive",
+}  # fmt: skip
+
+
+def why_not_opened(name: str) -> str:
+    """What a file is by its name, where it cannot be a notebook."""
+    kind = ENDINGS.get(name.lower().rpartition(".")[2])
+    return f"is {kind}, not the notebook" if kind else "is no notebook"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ class People:
         for person in self.known.values():
             if (person.platform, person.key) == (platform, claim.key):
                 return person
-        student = self._free_folder(claim, platform)
+        student = folder_name(claim)
+        if student not in self.known or self.known[student].key:  # else it is known by its folder alone
+            student = self._free_folder(claim, platform)
         person = Person(student, normal(claim.name), platform, claim.id, claim.login, claim.email, claim.key)
         self.known[student] = person
         return person
@@ -109,16 +111,22 @@ def _safe(text: str, size: int) -> str:
     return short.strip("-._")
 
 
-def learn_names(classroom: Classroom, people: Iterable[Person]) -> None:
-    """Put the names and platform ids into nbgrader's gradebook, where it has none yet."""
+def learn_names(
+    classroom: Classroom, people: Iterable[Person], names: dict[str, tuple[str, str]] | None = None
+) -> None:
+    """Put names and platform ids into nbgrader's gradebook, where it has none yet.
+
+    `names`: first and last name by student, as a roster has them; these replace what is there.
+    """
+    names = names or {}
     with classroom.gradebook() as gradebook:
         present = {student.id: student for student in gradebook.students}
         for person in people:
-            first, _, last = person.name.rpartition(" ")
+            first, last = names.get(person.student) or person.name.rpartition(" ")[::2]
             found = present.get(person.student)
             named = {"first_name": first, "last_name": last, "email": person.email, "lms_user_id": person.id}
             fields = {field: text[:128] or None for field, text in named.items()}
             if found is None:
                 gradebook.add_student(person.student, **fields)
-            elif not (found.first_name or found.last_name):
+            elif person.student in names or not (found.first_name or found.last_name):
                 gradebook.update_or_create_student(person.student, **fields)

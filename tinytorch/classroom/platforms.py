@@ -58,7 +58,7 @@ def normal(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", "".join(seen)).split())
 
 
-# Canvas: Gradebook, "Download Submissions". https://community.canvaslms.com/t5/Instructor-Guide/ta-p/1050
+# Canvas: "Download Submissions"; canvas-lms, lib/content_zipper.rb makes the names.
 # smithjohn_LATE_102_5001_kernels_dev-1.ipynb: sortable name, user, file, and the student's own name for it.
 # Canvas keeps "_<digits>_" out of names, since it finds the ids by it when the zip is uploaded again.
 CANVAS = re.compile(
@@ -102,8 +102,7 @@ def _moodle(entries: list[Entry]) -> Reader:
     return read
 
 
-# Blackboard: Grade Center, "Assignment File Download".
-# https://help.blackboard.com/Learn/Instructor/Original/Assignments/Download_Assignments
+# Blackboard: Grade Center, "Assignment File Download" (help.blackboard.com, "Download assignments").
 # Kernels_jdoe1_attempt_2026-01-31-10-11-12_kernels_dev.ipynb, and for each attempt a .txt with the name.
 BLACKBOARD = re.compile(r"(?P<head>.+)_attempt_(?P<when>\d{4}(-\d\d){5})(?P<rest>_.+|\.txt)?", re.DOTALL)
 PERSON_LINE = re.compile(r"[^:\n]{1,40}:\s*(?P<name>[^\n]+?)\s*\((?P<login>[^()\n]+)\)\s*$", re.MULTILINE)
@@ -153,7 +152,7 @@ def _common_head(heads: set[str]) -> str:
     return first[:same].rpartition("_")[0]
 
 
-# Brightspace: Assignments, "Download" of all. https://community.d2l.com/brightspace/kb/articles/3421
+# Brightspace: Assignments, "Download" of all (community.d2l.com, "Evaluate assignments").
 # 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb: the user's number, the folder's, the time.
 BRIGHTSPACE = re.compile(
     r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d{3,4}( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
@@ -186,8 +185,7 @@ def _brightspace_time(text: str) -> datetime | None:
         return None
 
 
-# Gradescope: Assignment, "Download Submissions" (or "Export Submissions").
-# https://guides.gradescope.com/hc/en-us/articles/22078420706189
+# Gradescope: "Download Submissions" or "Export Submissions" (guides.gradescope.com).
 # submission_1234/…, and submission_metadata.yml, whose keys are Ruby's symbols, with everybody of a group.
 GRADESCOPE = "submission_metadata.yml"
 
@@ -202,8 +200,7 @@ def _gradescope(entries: list[Entry]) -> Reader:
         if parts == (GRADESCOPE,):
             return []
         about = described.get(parts[0])
-        people = about.get(":submitters") if isinstance(about, dict) else None
-        if not isinstance(people, list):
+        if not isinstance(about, dict) or not isinstance(people := about.get(":submitters"), list):
             return None
         when = _when(about.get(":created_at"))
         found = [_submitter(person, parts[1:], when) for person in people if isinstance(person, dict)]
@@ -245,8 +242,8 @@ def _teams(entries: list[Entry]) -> Reader:
 
 
 # Google Classroom: the assignment's Drive folder, downloaded (in parts, where it is large).
-# https://support.google.com/edu/classroom/answer/6020285: "a copy for each student" has the student's name in
-# its title. First Last - kernels_dev.ipynb; Drive adds " (1)" where names repeat.
+# "Make a copy for each student" puts the student's name into the title (support.google.com/edu/classroom).
+# First Last - kernels_dev.ipynb; Drive adds " (1)" where names repeat.
 GOOGLE = re.compile(r"(Copy of )?(?P<left>.+?) - (?P<right>.+)", re.DOTALL)
 
 

@@ -1,7 +1,9 @@
 """What tito knows of a module: its identity, files, points and limits, read from `module.yaml`."""
 
 import dataclasses
+import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,7 @@ class Module:
     limits: Limits = field(default_factory=Limits)
     hidden: Path | None = None
     released: dict[str, str] | None = None
+    allow: tuple[str, ...] = ()  # dotted paths that a kernel of loops may use beside the reader's table
 
     @property
     def public_names(self) -> tuple[str, ...]:
@@ -121,14 +124,21 @@ def load_module(name_or_path: str | Path = "kernels", start: Path | None = None)
             )
         return _read_module(root)
     module = _read_module(find_root(start))
-    if str(name_or_path) not in module.names:
+    if str(name_or_path).lower() not in module.names:
         parts = ", ".join(module.prerequisites)
         raise UserError(
-            f"There is no module called {str(name_or_path)!r} in {module.root}.",
+            f"There is no module called {str(name_or_path)!r} in {module.root}."
+            + did_you_mean(str(name_or_path), [*module.names, *module.prerequisites]),
             f"Here are {module.name} (also {module.label} or {module.number})"
             + (f" and the earlier parts {parts}." if parts else "."),
         )
     return module
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'kernels'?`, or nothing where no known name is close."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _read_module(root: Path) -> Module:
@@ -166,6 +176,7 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
         limits=Limits(**limits),
         hidden=hidden if hidden.is_dir() else None,
         released=fields.get("released"),
+        allow=tuple(map(str, fields.get("allow") or ())),
     )
 
 

@@ -11,7 +11,7 @@ from tinytorch.course.cells import GradedCell, is_attempted
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
 from tinytorch.grading import hidden as hidden_tests
-from tinytorch.grading import shortcuts
+from tinytorch.grading import reading
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.submission import Submission
 from tinytorch.grading.verdict import KernelVerdict, TestVerdict, Verdict
@@ -95,7 +95,7 @@ def judge(
         for cell in verdict.cells:
             _note_inline(cell, session, inline)
         if hidden:
-            _test(verdict, session, hidden, _refused(cells), on_progress)
+            _test(verdict, session, hidden, _refused(cells, module), on_progress)
     verdict.broken = [cell.error for cell in cells if cell.error and not cell.name]
     _quote(verdict, cells)
     verdict.output = session.output
@@ -127,10 +127,11 @@ def _explain(problem: CellError) -> str:
     return str(problem)
 
 
-def _refused(cells: list[Cell]) -> dict[str, CellError]:
+def _refused(cells: list[Cell], module: Module) -> dict[str, CellError]:
     """The kernels that take a shortcut where the loops are the point."""
-    return {found.function: CellError("Shortcut", found.message, found.line, found.label, found.text)
-            for found in shortcuts.find([(cell.label, cell.source) for cell in cells])}  # fmt: skip
+    sources = [(cell.label, cell.source) for cell in cells]
+    return {found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
+            for found in reading.read(sources, module.public_names, module.allow)}  # fmt: skip
 
 
 def _test(

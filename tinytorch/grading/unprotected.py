@@ -15,7 +15,7 @@ from typing import Any
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
-from tinytorch.grading import hidden, shortcuts
+from tinytorch.grading import hidden, reading
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.verdict import KernelVerdict
 from tinytorch.sandbox.clerk import Clerk
@@ -60,8 +60,8 @@ def earned(name: str, namespace: dict[str, Any]) -> float:
         raise UserError(f"{module.root} has no hidden tests.", "Grade in the instructor's course folder.")
     cells = [(f"In [{i}]", source) for i, source in enumerate(namespace.get("In", ())) if source]
     refused = {
-        found.function: CellError("Shortcut", found.message, found.line, found.label, found.text)
-        for found in shortcuts.find(cells)
+        found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
+        for found in reading.read(cells, [name], module.allow)
     }
     # Plain nbgrader gives nothing to a graded cell that writes to standard error.
     with redirect_stderr(sys.stdout), tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """`tito nbgrader collect`, `roster`, `report`, `gradescope`: from the learning platform and back to it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from tinytorch.classroom.collect import Collected, Row
+    from tinytorch.classroom.marks import Report
+    from tinytorch.classroom.matching import Matched
+    from tinytorch.classroom.roster import Roster
 
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Decisions = Annotated[
+    list[str] | None,
+    typer.Option("--match", metavar="STUDENT=ID", help="Whose row of the roster a student's is; repeatable."),
+]
+Target = Literal["canvas", "moodle", "blackboard", "brightspace", "gradescope", "csv"]
 LISTED = 5  # files left beside a notebook that are listed
 
 
@@ -81,6 +88,148 @@ def collect(
     else:
         _show_collected(collected, dry_run)
     raise typer.Exit(0 if collected.fine else 1)
+
+
+def roster(
+    file: Annotated[Path, typer.Argument(help="The platform's grade export, or a CSV with names or ids.")],
+    match: Decisions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the course who is in the class, and see whose hand-in is whose.
+
+        tito nbgrader roster Grades-CS249.csv
+
+        tito nbgrader roster Grades-CS249.csv --match smith_2=31415
+
+    The file is the grade export of Canvas, Moodle (the grading worksheet), Blackboard, Brightspace or
+    Gradescope, or a CSV of your own with a column student_id, name or email. It is remembered:
+    `tito nbgrader report --for PLATFORM` fills the marks into it. People are found by the platform's
+    id, else by user name, else by name; where a name fits two, nobody is chosen, and you are asked.
+
+    Exit code 0: everybody was found. 1: somebody was not, and is named.
+    """
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.matching import match_class
+    from tinytorch.classroom.roster import read_roster
+
+    room = open_classroom()
+    listed = read_roster(file)
+    found = match_class(room, listed, file, _decisions(match))
+    absent = found.absent(listed)
+    if as_json:
+        rows = {student: member.id for student, member in found.by_student.items()}
+        print_json({"platform": listed.format.name, "members": len(listed.members), "matched": rows,
+                    "how": found.how, "questions": found.questions,
+                    "absent": [{"id": member.id, "name": member.name} for member in absent]})  # fmt: skip
+    else:
+        _show_roster(listed, found)
+    raise typer.Exit(1 if found.questions else 0)
+
+
+def _decisions(match: list[str] | None) -> dict[str, str]:
+    from tinytorch.course.errors import UserError
+
+    decisions = dict(text.rpartition("=")[::2] for text in match or ())
+    if not all(decisions) or not all(decisions.values()):
+        raise UserError(f"--match {' '.join(match or ())} says nothing.", "Write --match STUDENT=ID.")
+    return decisions
+
+
+def _show_roster(listed: "Roster", found: "Matched") -> None:
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    from tinytorch.classroom.handins import shown
+
+    students = {member.row: student for student, member in found.by_student.items()}
+    table = Table("", Column("id", no_wrap=True), "name", "student", "found by")
+    for member in listed.members:
+        student = students.get(member.row)
+        how = found.how[student] if student else "nothing handed in"
+        cells = (member.id, member.name, student or "—", how)
+        table.add_row(mark(True if student else None), *(escape(shown(cell)) for cell in cells))
+    page = console()
+    page.print(table)
+    for student, question in found.questions.items():
+        page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
+    page.print(f"{listed.format.title}: {len(listed.members)} people, {len(students)} handed in, "
+               f"{len(listed.members) - len(students)} did not.")  # fmt: skip
+
+
+def report(
+    file: Annotated[
+        Path | None, typer.Argument(help="The platform's export to fill in; without it, the roster.")
+    ] = None,
+    platform: Annotated[
+        Target, typer.Option("--for", help="Where the marks go; csv: a table with a column per kernel.")
+    ] = "csv",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="By default marks.csv or marks-PLATFORM.csv.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="TITLE", help="The column of marks, where its name does not tell.")
+    ] = None,
+    scale: Annotated[bool, typer.Option("--scale", help="Convert to the platform's points.")] = False,
+    match: Decisions = None,
+    feedback_zip: Annotated[
+        Path | None,
+        typer.Option("--feedback-zip", metavar="FILE", help="Pack the feedback pages for Moodle, too."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the marks as your platform imports them: manual marks and late penalties included.
+
+        tito nbgrader report   (marks.csv: a line per student, a column per kernel)
+
+        tito nbgrader report --for canvas
+
+        tito nbgrader report --for blackboard gc_export.xls --column Kernels
+
+        tito nbgrader report --for moodle --feedback-zip feedback.zip
+
+    The marks are filled into the platform's own export (FILE, or what `tito nbgrader roster` was given);
+    its other columns and ids stay as they are. Text that a spreadsheet would take for a formula gets an
+    apostrophe.
+
+    Exit code 0: every mark is in it. 1: somebody's is not, and is named.
+    """
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.marks import write_feedback_zip, write_marks
+    from tinytorch.course.errors import UserError
+
+    to = to or Path("marks.csv" if platform == "csv" else f"marks-{platform}.csv")
+    for path in filter(None, (to, feedback_zip)):
+        if path.exists() and not force:
+            raise UserError(f"{path} exists already.", "Choose another name, or pass --force.")
+    room, decided = open_classroom(), _decisions(match)
+    written = write_marks(room, platform, to, source=file, column=column, scale=scale, decided=decided)
+    packed = write_feedback_zip(room, feedback_zip, source=file, decided=decided) if feedback_zip else None
+    if as_json:
+        zipped = {"feedback_zip": str(feedback_zip), "in_zip": packed} if feedback_zip else {}
+        print_json(written.as_json() | {"students": len(written.marked)} | zipped)
+    else:
+        _show_report(written)
+        if packed is not None:
+            print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
+    raise typer.Exit(0 if written.fine else 1)
+
+
+def _show_report(written: "Report") -> None:
+    from rich.markup import escape
+
+    from tinytorch.classroom.handins import shown
+
+    page = console()
+    page.print(
+        escape(f"Wrote the marks of {len(written.marked)} students to {written.file}."), soft_wrap=True
+    )
+    if written.absent:
+        page.print(escape(shown(f"Nothing handed in: {', '.join(written.absent)}.")), soft_wrap=True)
+    for student, state in written.without_mark.items():
+        page.print(f"{mark(False)} {escape(shown(f'{student} has no mark: {state}.'))}", soft_wrap=True)
+    for student, question in written.questions.items():
+        page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
 
 
 def _known_platform(name: str | None) -> str | None:

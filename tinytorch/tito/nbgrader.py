@@ -13,6 +13,7 @@ from tinytorch.tito.options import AsJson, console, mark, print_json
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from tinytorch.classroom.classroom import Classroom
     from tinytorch.classroom.standings import Standing
 
 app = typer.Typer(
@@ -81,6 +82,7 @@ def solution(force: Force = False, as_json: AsJson = False) -> None:
 
 
 app.command()(handins.collect)
+app.command()(handins.roster)
 
 
 @app.command()
@@ -126,6 +128,7 @@ def autograde(
         print_json({"sandbox": room.sandbox, "submissions": [_outcome(result) for result in results]})
     else:
         _show_results(results, room.sandbox)
+        _show_absent(room)
     raise typer.Exit(1 if any(result.state == FAILED for result in results) else 0)
 
 
@@ -142,24 +145,7 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
         print(f"Wrote {len(written)} pages, the first is {written[0]}.")
 
 
-@app.command()
-def report(
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The CSV file.")] = Path("marks.csv"),
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Export the marks as CSV: a line per student, a column per kernel, manual marks included."""
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.feedback import write_report
-    from tinytorch.course.errors import UserError
-
-    if to.exists() and not force:
-        raise UserError(f"{to} exists already.", "Choose another name with --to, or pass --force.")
-    students = write_report(open_classroom(), to)
-    if as_json:
-        print_json({"file": str(to), "students": students})
-    else:
-        print(f"Wrote the marks of {students} students to {to}.")
+app.command()(handins.report)
 
 
 @app.command()
@@ -169,13 +155,17 @@ def status(as_json: AsJson = False) -> None:
     Exit code 0: all are graded. 1: something is left to do.
     """
     from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.matching import absent
     from tinytorch.classroom.standings import GRADED, standings
 
-    found = standings(open_classroom())
+    room = open_classroom()
+    found = standings(room)
     if as_json:
-        print_json({"submissions": [standing.as_json() for standing in found]})
+        missing = [{"id": member.id, "name": member.name} for member in absent(room)]
+        print_json({"submissions": [standing.as_json() for standing in found], "absent": missing})
     else:
         _show_table(found)
+        _show_absent(room)
     raise typer.Exit(0 if all(standing.state == GRADED for standing in found) else 1)
 
 
@@ -231,6 +221,18 @@ def _show_results(results: "list[Standing]", sandbox: str) -> None:
     console().print(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) + ".")
     if sandbox == "none":
         console().print("[red]Graded without a sandbox: submissions ran with your own rights.[/red]")
+
+
+def _show_absent(room: "Classroom") -> None:
+    """Those on the roster who handed in nothing belong to every table."""
+    from rich.markup import escape
+
+    from tinytorch.classroom.handins import shown
+    from tinytorch.classroom.matching import absent
+
+    names = [member.name for member in absent(room)]
+    if names:
+        console().print(escape(shown(f"Nothing handed in: {', '.join(names)}.")), soft_wrap=True)
 
 
 def _outcome(standing: "Standing") -> dict:
