@@ -24,7 +24,7 @@ import scipy.sparse
 
 from tinytorch.core.tensor import Tensor
 from tinytorch.hardware import float_tile, int8, int8_tile
-from tinytorch.sandbox.inside import channel, isolation, operations, values
+from tinytorch.sandbox.inside import channel, isolation, operations, seccomp, values
 from tinytorch.sandbox.inside.notebook import Notebook
 
 
@@ -142,7 +142,14 @@ def set_up(output_fd: int, settings: dict) -> None:
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
     sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = Output(1, settings["output_kb"] * 1024)
-    isolation.limit(**settings["limits"])
+    confined = settings["confine"]
+    isolation.limit(**settings["limits"], own_user=bool(confined and confined["separate_user"]))
+    if settings["filter"]:
+        isolation.join_fresh_keyring()
+    if confined:
+        isolation.confine(settings["home"], **confined)
+    if settings["filter"] and seccomp.known():
+        seccomp.install(networkless=bool(confined))
 
 
 def begin(link_fd: int, output_fd: int, settings: dict, notebook: Notebook) -> None:
