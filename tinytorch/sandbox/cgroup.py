@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import time
 from pathlib import Path
 
@@ -29,8 +30,8 @@ class ControlGroup:
         made: dict[str, Path] = {}
         try:
             unified, parents = _parents(root, membership)
+            _remove_abandoned(root)
             for controller, parent in parents.items():
-                _remove_abandoned(parent)
                 folder = parent / name
                 folder.mkdir(exist_ok=True)
                 made[controller] = folder
@@ -103,11 +104,13 @@ def _parents(root: Path, membership: Path) -> tuple[bool, dict[str, Path]]:
     return False, parents | ({"cpu": share} if os.access(share, os.W_OK) else {})
 
 
-def _remove_abandoned(parent: Path) -> None:
+def _remove_abandoned(root: Path) -> None:
     """Remove the groups of graders that were killed; the system keeps those that are not empty."""
-    for folder in parent.glob("tinytorch-*-*"):
+    for folder in [Path(place, name) for place, names, _ in os.walk(root) for name in names]:
+        if not re.fullmatch(r"tinytorch-\d+-\d+(-\d+)?", folder.name):
+            continue
         _, pid, started, *_ = folder.name.split("-")
-        if _started(int(pid) if pid.isdigit() else 0) != started:
+        if _started(int(pid)) != started:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
