@@ -108,10 +108,10 @@ def test_the_host_cannot_be_read_or_written(submit, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
     submission = submit(TRY)
-    for path in (secret, REPOSITORY / "module.yaml", "/etc/passwd", "/proc/1/environ", "/proc/keys",
-                 f"/proc/{os.getpid()}/environ", f"/proc/{os.getpid()}/mem"):  # fmt: skip
+    grader = [f"/proc/{os.getpid()}/{name}" for name in ("environ", "mem", "maps", "fd/0", "cwd/module.yaml")]
+    for path in (secret, REPOSITORY / "module.yaml", "/etc/passwd", "/proc/1/environ", *grader):
         assert submission.call("read", (str(path),), {}) == "PermissionError", path
-    for path in (tmp_path, "/", "/home", "/root", "/proc", REPOSITORY / "tests"):
+    for path in (tmp_path, "/", "/home", "/root", REPOSITORY / "tests"):
         assert submission.call("find", (str(path),), {}) in ("PermissionError", "FileNotFoundError"), path
     for path in (secret, "/tmp/x", "/usr/x", "/x", "/etc/x", f"{sys.prefix}/x", "/proc/self/oom_score_adj"):
         assert submission.call("write", (str(path),), {}) == "PermissionError", path
