@@ -50,6 +50,7 @@ class Session:
     def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
         self.link: socket.socket | None = None
+        self.watchdog: Watchdog
         self.refill()
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
@@ -152,7 +153,7 @@ class Session:
         try:
             desk = self.clerk.desk if self.clerk else []
             with self.clerk.attending(shared.live(desk)) if self.clerk else nullcontext():
-                reply, parts = self._send_and_wait(request, shared, wall_s)
+                reply, parts = self._send_and_wait(self.link, request, shared, wall_s)
             changed = shared.take_back(live=desk)
         except channel.Late:
             raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
@@ -166,14 +167,16 @@ class Session:
             raise Unusable(operands.complaint(changed, args, kwargs))
         return self._result(reply, parts, hidden=request["do"] == "call")
 
-    def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
-        if channel.pending(self.link):
+    def _send_and_wait(
+        self, link: socket.socket, request: dict, shared: channel.Arguments, wall_s: float
+    ) -> tuple[dict, list]:
+        if channel.pending(link):
             raise channel.Forged("it came unasked")
         clock, start = Clock(self.watchdog), time.perf_counter()
         left = clock.timer(wall_s)
         try:
-            channel.send(self.link, request, fds=[shared.fd], left=left)
-            reply, parts = channel.receive(self.link, left)
+            channel.send(link, request, fds=[shared.fd], left=left)
+            reply, parts = channel.receive(link, left)
         finally:
             self.elapsed_s = time.perf_counter() - start
             self.budget.spend(clock.elapsed())
@@ -189,7 +192,7 @@ class Session:
                 error = values.unpack_error(reply["error"])
                 if reply.get("plain") is False:
                     error = Unusable(NOT_PLAIN)
-                error.cell_error = self._place(reply.get("where"), reply["error"], hidden)
+                vars(error)["cell_error"] = self._place(reply.get("where"), reply["error"], hidden)
             else:
                 forms = reply["arrays"]
                 arrays = [values.rebuild_result(form, raw) for form, raw in zip(forms, parts, strict=True)]

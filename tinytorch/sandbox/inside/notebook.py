@@ -50,9 +50,11 @@ class Shell(InteractiveShell):
     def showtraceback(self, exc_tuple=None, *_: object, **__: object) -> None:
         """Print the error without the lines of the machinery around it."""
         error = (exc_tuple or sys.exc_info())[1]
+        if error is None:
+            return
         with contextlib.suppress(Exception):  # an error of a submission's own making may have no text
             trace = error.__traceback__
-            while trace and trace.tb_frame.f_code.co_filename != self.compile.file:
+            while trace and trace.tb_frame.f_code.co_filename != CellCompiler.file:
                 trace = trace.tb_next
             print(*traceback.format_exception(type(error), error, trace), sep="", end="")
 
@@ -83,7 +85,7 @@ class Notebook:
         self.replaced = sys.modules["__main__"]  # which still runs
         self.shell = Shell.instance(config=quiet, ipython_dir=str(profile), user_module=self.module)
         self.shell.builtin_trap.activate()  # `display` and `get_ipython` are there in calls as well
-        sys.modules[MODULE] = tinytorch.core.kernels = self.module
+        sys.modules[MODULE] = vars(tinytorch.core)["kernels"] = self.module
         self.shell.run_cell("pass")  # imports what it imports late
         self.labels: dict[str, str] = {}  # by the name of a cell's file
         self.of_checks: dict = {}
@@ -100,8 +102,9 @@ class Notebook:
         with contextlib.suppress(OSError):  # only `@njit(cache=True)` wants to find it
             file.write_text(source, encoding="utf-8", errors="replace")
         self.labels[str(file)] = label
-        self.shell.compile.file = str(file)
-        self.shell.history_manager.store_inputs(self.shell.execution_count, source)
+        CellCompiler.file = str(file)
+        if self.shell.history_manager:  # `In`
+            self.shell.history_manager.store_inputs(self.shell.execution_count, source)
         result = self.shell.run_cell(source)
         self.shell.execution_count += 1
         error = result.error_before_exec or result.error_in_exec

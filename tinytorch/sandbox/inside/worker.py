@@ -141,7 +141,8 @@ def set_up(output_fd: int, settings: dict) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
-    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = Output(1, settings["output_kb"] * 1024)
+    output = Output(1, settings["output_kb"] * 1024)
+    vars(sys).update(stdout=output, stderr=output, __stdout__=output, __stderr__=output)
     confined = settings["confine"]
     isolation.limit(**settings["limits"], own_user=bool(confined and confined["separate_user"]))
     if settings["filter"]:
@@ -259,7 +260,7 @@ def main(control_fd: int) -> None:
                 if os.fork() == 0:
                     control.close()
                     try:
-                        begin(*fds, request["settings"], notebook)
+                        begin(fds[0], fds[1], request["settings"], notebook)
                     finally:
                         os._exit(0)
                 for fd in fds:
