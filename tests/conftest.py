@@ -1,24 +1,26 @@
-"""A small course of its own for each test that asks for one: two graded cells, made in milliseconds."""
+"""A small course of its own for each test that asks for one: two graded cells, copied in milliseconds."""
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 import yaml
-from nbgrader.api import get_alembic_version
 
 from tinytorch.course.export import export
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.pairing import sync
 from tinytorch.grading import judge
+from tinytorch.tito import main
 
 if TYPE_CHECKING:
-    from tinytorch.classroom.autograde import Result
     from tinytorch.classroom.classroom import Classroom
+    from tinytorch.classroom.standings import Standing
 
 HEADER = """\
 # ---
@@ -110,33 +112,24 @@ def small_script() -> str:
     )
 
 
-@pytest.fixture
-def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
-    """A course folder with only the script in it, which is also the current directory."""
-    root = tmp_path / "course"
-    root.mkdir()
+def write_course(root: Path) -> None:
+    """A course folder with only the script in it."""
+    root.mkdir(parents=True)
     (root / "module.yaml").write_text(yaml.safe_dump(FIELDS, sort_keys=False), encoding="utf-8")
     (root / "kernels_dev.py").write_text(small_script(), encoding="utf-8")
-    monkeypatch.chdir(root)
-    return load_module("kernels")
 
 
-@pytest.fixture
-def graded_course(course: Module) -> Module:
-    """The course with its hidden tests: two for each of the two kernels."""
-    hidden = course.root / "tests" / "hidden"
+def write_hidden_tests(root: Path) -> None:
+    """Two for each of the two kernels."""
+    hidden = root / "tests" / "hidden"
     hidden.mkdir(parents=True)
     for name, expected in (("double", "[2, 4, 10]"), ("shift", "[2, 3, 6]")):
-        (hidden / f"test_{name}.py").write_text(
-            HIDDEN_TEST.format(name=name, expected=expected), encoding="utf-8"
-        )
-    return load_module("kernels")
+        text = HIDDEN_TEST.format(name=name, expected=expected)
+        (hidden / f"test_{name}.py").write_text(text, encoding="utf-8")
 
 
-@pytest.fixture
-def whole_course(graded_course: Module) -> Module:
-    """The graded course with everything that a student version is put together from."""
-    root = graded_course.root
+def write_surroundings(root: Path) -> None:
+    """Everything else that a student version is put together from."""
     for name in ("pyproject.toml", "LICENSE", ".gitignore"):
         (root / name).write_text(f"{name}\n", encoding="utf-8")
     package = root / "tinytorch"
@@ -147,9 +140,49 @@ def whole_course(graded_course: Module) -> Module:
     (package / "grading" / "kernels.py").write_text('"""Another file of that name."""\n', encoding="utf-8")
     (root / "tests" / "core").mkdir()
     (root / "tests" / "core" / "test_tensor.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
-    sync(graded_course)
-    export(graded_course)
-    return graded_course
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole course and a class in it, made once: every test that wants one gets a copy.
+
+    Making it takes seconds, since nbgrader asks a program of its own how to lay out a new gradebook.
+    """
+    from tinytorch.classroom.classroom import generate, init, open_classroom
+
+    folder = tmp_path_factory.mktemp("template")
+    write_course(folder / "course")
+    write_hidden_tests(folder / "course")
+    write_surroundings(folder / "course")
+    module = load_module(folder / "course")
+    sync(module)
+    export(module)
+    init(folder / "class", module)
+    generate(open_classroom(folder / "class"))
+    return folder
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """A course folder with only the script in it, which is also the current directory."""
+    write_course(tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    return load_module("kernels")
+
+
+@pytest.fixture
+def graded_course(course: Module) -> Module:
+    """The course with its hidden tests."""
+    write_hidden_tests(course.root)
+    return load_module("kernels")
+
+
+@pytest.fixture
+def whole_course(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """The graded course, synced and exported, with all that a student version is put together from."""
+    shutil.copytree(template / "course", tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    return load_module("kernels")
 
 
 class Here(Executor):
@@ -167,7 +200,7 @@ class Class:
     def __init__(self, room: "Classroom"):
         self.room = room
 
-    def grade(self, **options) -> dict[str, "Result"]:
+    def grade(self, **options) -> dict[str, "Standing"]:
         """Grade in this process, one after the other; results by student."""
         from tinytorch.classroom.autograde import autograde
 
@@ -191,25 +224,52 @@ class Class:
             return {each.student.id: each.score for each in gradebook.assignment_submissions("kernels")}
 
 
-@cache
-def alembic_version() -> str:
-    """nbgrader asks a program of its own for this, which takes seconds, for each new gradebook."""
-    return get_alembic_version()
-
-
 @pytest.fixture
-def class_(whole_course: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
+def class_(whole_course: Module, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
     """A class without submissions, graded in plain processes; its folder is the current directory."""
-    from tinytorch.classroom.classroom import generate, init, open_classroom
+    from tinytorch.classroom.classroom import CONFIG_FILE, open_classroom
 
     folder = tmp_path / "class"
-    monkeypatch.setattr("nbgrader.api.get_alembic_version", alembic_version)
-    init(folder, whole_course)
+    shutil.copytree(template / "class", folder)
+    config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(config.replace(str(template), str(tmp_path)), encoding="utf-8")
     monkeypatch.chdir(folder)
     room = open_classroom()
     room.config.GradeKernels.sandbox = "none"
-    generate(room)
     return Class(room)
+
+
+@pytest.fixture
+def unprotected(class_: Class) -> Class:
+    """The class's configuration as it must be where there is no sandbox."""
+    config = class_.room.root / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8").replace("configure(c, ", 'configure(c, sandbox="none", ')
+    config.write_text(text, encoding="utf-8")
+    return class_
+
+
+@dataclass
+class Answer:
+    """The exit code of a command, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """`tito` as a person calls it, in this process: words of a command line go in, an Answer comes out."""
+
+    def call(*words: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["tito", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Answer(ended.value.code or 0, out, err)
+
+    return call
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,5 @@
 """Interleaved timing: who is called when, and what the statistics say."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -9,23 +7,39 @@ from tinytorch.bench import timing
 from tinytorch.bench.timing import interleaved, median_ci
 
 
-def sleeper(seconds):
-    return lambda: time.sleep(seconds)
+class Clock:
+    """Stands in for `time`: it goes on when somebody sleeps, so nothing else on the machine counts."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def test_every_contender_gets_a_sample_in_every_round():
-    samples = interleaved({"a": sleeper(1e-3), "b": sleeper(2e-3)}, budget_s=0.05)
-    assert len(samples["a"]) == len(samples["b"]) >= 5
-    assert 1.5 < np.median(samples["b"] / samples["a"]) < 2.5
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(timing, "time", clock)
+    return clock
 
 
-def test_contenders_take_turns_and_every_other_round_goes_backwards():
+def test_every_contender_gets_a_sample_in_every_round(clock):
+    samples = interleaved({"a": lambda: clock.sleep(1e-3), "b": lambda: clock.sleep(2e-3)}, budget_s=0.05)
+    assert samples["a"] == pytest.approx([1e-3] * 10)  # as many as fit
+    assert samples["b"] == pytest.approx([2e-3] * 10)
+
+
+def test_contenders_take_turns_and_every_other_round_goes_backwards(clock):
     calls = []
 
     def contender(name):
         def call():
             calls.append(name)
-            time.sleep(timing.SHORTEST_SAMPLE_S)
+            clock.sleep(2 * timing.SHORTEST_SAMPLE_S)
 
         return call
 
@@ -33,16 +47,20 @@ def test_contenders_take_turns_and_every_other_round_goes_backwards():
     assert "".join(calls) == "aabb" + "ab" + "ba" + "ab" + "ba"
 
 
-def test_a_short_call_is_repeated_within_a_sample():
+def test_a_short_call_is_repeated_within_a_sample(clock):
     calls = []
-    samples = interleaved({"short": lambda: calls.append(0)}, budget_s=0, least_rounds=5)
-    assert len(samples["short"]) == 5
-    assert len(calls) > 100
-    assert samples["short"].max() < 1e-3
+
+    def short():
+        calls.append(0)
+        clock.sleep(1e-5)
+
+    samples = interleaved({"short": short}, budget_s=0, least_rounds=5)
+    assert samples["short"] == pytest.approx([1e-5] * 5)
+    assert len(calls) > 5 * timing.SHORTEST_SAMPLE_S / 1.1e-5
 
 
-def test_rounds_are_between_least_and_most():
-    call = {"a": lambda: time.sleep(1e-3)}
+def test_rounds_are_between_least_and_most(clock):
+    call = {"a": lambda: clock.sleep(1e-3)}
     assert len(interleaved(call, budget_s=0, least_rounds=3)["a"]) == 3
     assert len(interleaved(call, budget_s=10, most_rounds=4)["a"]) == 4
 

@@ -1,7 +1,7 @@
 """Grades one class twice in one run, with `tito nbgrader autograde` and with plain nbgrader, and compares.
 
-    python tests/grading/measure_class.py              a class of 40
-    python tests/grading/measure_class.py --students 6
+    PYTHONPATH=tests python tests/classroom/measure_class.py              a class of 40
+    PYTHONPATH=tests python tests/classroom/measure_class.py --students 6
 
 The class is honest: right submissions, wrong ones, copies with other comments, some half done. Both graders
 skip measuring cells. Prints wall times, their ratio, the memory that our grader's own processes (sandboxes

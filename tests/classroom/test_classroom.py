@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,10 @@ RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
 
 
 def grades(class_) -> dict[str, tuple[str, float | None]]:
-    return {student: (result.outcome, result.earned) for student, result in class_.grade().items()}
+    return {
+        student: (result.state, result.marks and result.marks.earned)
+        for student, result in class_.grade().items()
+    }
 
 
 def test_a_new_course_is_ready_to_generate(whole_course, tmp_path):
@@ -81,7 +85,7 @@ def test_one_failure_stops_nobody_else(class_):
     class_.hand_in("bob", **RIGHT)
     class_.room.folder("submitted", "carol").mkdir(parents=True)
     results = class_.grade()
-    assert {student: result.outcome for student, result in results.items()} == {
+    assert {student: result.state for student, result in results.items()} == {
         "alice": "failed",
         "bob": "graded",
         "carol": "failed",
@@ -113,7 +117,7 @@ def test_force_and_student(class_):
         class_.hand_in(student, **RIGHT)
     class_.grade()
     assert set(class_.grade(students=["bob"])) == {"bob"}
-    assert class_.grade(students=["bob"], force=True)["bob"].outcome == "graded"
+    assert class_.grade(students=["bob"], force=True)["bob"].state == "graded"
     with pytest.raises(UserError, match="No submission of zoe"):
         class_.grade(students=["zoe"])
 
@@ -121,11 +125,11 @@ def test_force_and_student(class_):
 def test_a_verdict_that_was_not_recorded_is_recorded_by_the_rerun(class_, monkeypatch):
     class_.hand_in("alice", **RIGHT)
     class_.grade()
-    verdict = class_.room.verdicts.find("alice")
-    class_.room.verdicts.save("alice", verdict | {"recorded": False})
+    entry = class_.room.verdicts.find("alice")
+    class_.room.verdicts.save("alice", replace(entry, recorded=False))
     with sqlite3.connect(class_.room.root / "gradebook.db") as gradebook:
         gradebook.execute("UPDATE grade SET auto_score = 0")
-    monkeypatch.setattr("tinytorch.classroom.autograde.judge", None)  # it must not be judged again
+    monkeypatch.setattr("tinytorch.classroom.judging.judge", None)  # it must not be judged again
     assert grades(class_) == {"alice": ("graded", 100.0)}
     assert class_.marks() == {"alice": 100.0}
 
@@ -138,7 +142,7 @@ def test_threads_of_one_process_take_turns(class_):
         class_.hand_in(student, **RIGHT)
     with ThreadPoolExecutor(3) as pool:
         results = autograde(class_.room, executor=pool)
-    assert [result.earned for result in results] == [100.0] * 4
+    assert [result.marks.earned for result in results] == [100.0] * 4
 
 
 def test_half_a_verdict_counts_as_none(class_):

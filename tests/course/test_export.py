@@ -1,9 +1,16 @@
 """Export: the notebook's cells become the package's file, or the bad cell is named and nothing is written."""
 
-import pytest
+import subprocess
+import sys
 
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+from tinytorch.course.cells import directives, exported_source, lost_directive
 from tinytorch.course.errors import UserError
 from tinytorch.course.export import CellSyntaxError, export
+from tinytorch.course.magics import plain_python, without_futures
 from tinytorch.course.pairing import sync
 
 
@@ -18,6 +25,15 @@ def edit(path, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def recell(path, old, new):
+    """Edit the source of the notebook's cells."""
+    notebook = nbformat.read(path, as_version=4)
+    assert any(old in cell.source for cell in notebook.cells)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(old, new)
+    nbformat.write(notebook, path)
 
 
 def test_the_exported_cells_make_a_module(exported):
@@ -102,3 +118,103 @@ def test_what_nbdev_refuses_is_said_and_changes_nothing(exported):
     with pytest.raises(UserError, match="cannot be exported"):
         export(exported)
     assert exported.export_target.read_bytes() == package
+
+
+ABOVE = {
+    "a comment": "# my own remark\n\n",
+    "a magic": "%matplotlib inline\n",
+    "a cell magic": "%%time\n",
+    "a blank line and another directive": "\n#| hide\n# why\n",
+}
+
+
+@pytest.mark.parametrize("above", ABOVE.values(), ids=ABOVE)
+def test_a_directive_is_found_wherever_it_stands_above_the_code(exported, above):
+    recell(exported.notebook, "#| export\ndef shift", f"{above}#| export\ndef shift")
+    export(exported)
+    namespace = {}
+    exec(exported.export_target.read_text(), namespace)
+    assert namespace["shift"](4) == 5
+
+
+@pytest.mark.parametrize(("above", "below"), [("%%time\n", ""), ("", "\n%timeit shift(3)")])
+def test_a_magic_is_left_out_of_the_package_and_named(exported, above, below):
+    recell(exported.notebook, "#| export\ndef shift", f"{above}#| export\ndef shift")
+    recell(exported.notebook, "return x + 1", f"return x + 1{below}")
+    (note,) = export(exported).notes
+    magic = "%%time" if above else "%timeit shift(3)"
+    assert note.startswith("kernels_dev.ipynb, cell 6 (shift), line ") and f"`{magic}` is Jupyter's" in note
+    assert magic not in exported.export_target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        ("#| export\nfiles = !ls", 2, "needs Jupyter"),
+        ("%%bash\n#| export\nls", 1, "cannot be exported"),
+        ("#| export\n%time f()\nx = (", 3, "never closed"),
+    ],
+)
+def test_what_only_jupyter_can_run_is_refused_with_its_line(source, line, said):
+    with pytest.raises(SyntaxError, match=said) as caught:
+        plain_python(source)
+    assert caught.value.lineno == line
+
+
+@pytest.mark.parametrize("source", ["  x = 1\n  y = 2", ">>> x = 1", "\n\n   x = 1"])
+def test_code_runs_as_in_jupyter_with_prompts_and_indentation(source):
+    namespace = {}
+    exec(plain_python(source)[0], namespace)
+    assert namespace["x"] == 1
+
+
+def test_a_percent_sign_inside_an_expression_is_no_magic():
+    assert plain_python("x = (7\n  % 4)") == ("x = (7\n  % 4)", [])
+
+
+def test_imports_from_the_future_are_gathered_at_the_top(exported):
+    recell(exported.notebook, "return x + 1", "return x + 1\n")
+    recell(
+        exported.notebook,
+        "#| export\ndef shift",
+        "#| export\n# typed\n\nfrom __future__ import annotations\n\ndef shift",
+    )
+    export(exported)
+    ran = subprocess.run([sys.executable, str(exported.export_target)], capture_output=True, text=True)
+    assert ran.stderr == ""
+    text = exported.export_target.read_text()
+    assert text.count("from __future__ import annotations") == 1 and text.startswith('"""')
+    sync(exported)
+    assert export(exported, check=True).out_of_step == ()
+
+
+def test_a_future_import_beside_other_code_leaves_that_code():
+    assert without_futures("from __future__ import annotations; x = 1") == ("x = 1", ["annotations"])
+    assert without_futures("é = 1\n") == ("é = 1\n", [])
+
+
+def test_a_file_that_does_not_compile_as_a_whole_never_replaces_the_former_one(exported):
+    package = exported.export_target.read_bytes()
+    recell(exported.notebook, "return x + 1", "return x + 1\nglobal double")
+    with pytest.raises(CellSyntaxError, match=r"cell 6 \(shift\), together with the cells above") as caught:
+        export(exported)
+    assert caught.value.exit_code == 1
+    assert exported.export_target.read_bytes() == package
+
+
+def test_a_directive_below_code_is_named_since_it_does_nothing(exported):
+    recell(exported.notebook, "#| export\ndef shift", "import math\n#| export\ndef shift")
+    with pytest.raises(CellSyntaxError, match=r"cell 6 \(shift\), line 2: `#\| export` stands below code"):
+        export(exported)
+
+
+def test_a_directive_in_a_string_or_below_another_one_is_no_mistake():
+    assert lost_directive(new_code_cell("x = '''\n#| export\n'''")) is None
+    assert lost_directive(new_code_cell("#| export\nx = 1\n#| export")) is None
+    assert lost_directive(new_code_cell("x = 1\n#| hide")) is None
+
+
+def test_a_cell_keeps_its_strings_whole():
+    source = "#| export\ns = 'a\x0cb\u2028c'"
+    assert directives(source) == ["export"]
+    assert exported_source(new_code_cell(source)) == "s = 'a\x0cb\u2028c'"

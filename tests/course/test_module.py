@@ -64,3 +64,23 @@ def test_a_faulty_file_is_refused_by_name(course, text):
     path.write_text(text if text in ("- a list", "name: kernels") else "\n".join([*kept, text]))
     with pytest.raises(UserError, match=r"module\.yaml"):
         load_module("kernels")
+
+
+FOREIGN = "name: docker\nimage: alpine\n"
+
+
+def test_another_tools_file_in_a_folder_below_is_passed_over(course, monkeypatch):
+    below = course.root / "plugin"
+    below.mkdir()
+    (below / "module.yaml").write_text(FOREIGN)
+    monkeypatch.chdir(below)
+    assert load_module("kernels") == course
+
+
+@pytest.mark.parametrize("text", [FOREIGN, "", "- a list", "{{ templated }}: {{ x"])
+def test_another_tools_file_alone_is_named_as_what_it_is(tmp_path, text):
+    (tmp_path / "module.yaml").write_text(text)
+    for load in (lambda: find_root(tmp_path), lambda: load_module(tmp_path)):
+        with pytest.raises(UserError, match="another tool's") as caught:
+            load()
+        assert "course folder" in caught.value.remedy and "Restore" not in caught.value.remedy

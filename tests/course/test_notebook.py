@@ -1,5 +1,6 @@
 """Reading a notebook: plain data or one clear message, whatever is in the file."""
 
+import contextlib
 import json
 import os
 
@@ -98,3 +99,13 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path):
         file.truncate(3 * 2**20)
     with pytest.raises(UserError, match=r"3\.0 MB, more than the 2 MB"):
         read_notebook(path, Limits(notebook_mb=2))
+
+
+@pytest.mark.parametrize("damage", [{"attachments": 7}, {"attachments": {"a": 7}}, {"outputs": [7]}])
+def test_damaged_attachments_and_outputs_are_no_raw_error(tmp_path, damage):
+    cell = {"cell_type": "code", "source": "x", "metadata": {}, "outputs": []} | damage
+    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with contextlib.suppress(UserError):
+        assert read_notebook(path).cells[0].source == "x"

@@ -1,11 +1,15 @@
 """Pairing: the side that changed is carried over, and nobody's work is ever dropped."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
+from unittest.mock import Mock
 
 import pytest
 
+from tinytorch.course.carry import notebook_text
 from tinytorch.course.errors import UserError
 from tinytorch.course.notebook import read_notebook
 from tinytorch.course.pairing import in_step, sync
@@ -241,11 +245,74 @@ def test_a_students_notebook_is_never_paired_with_solutions(paired, keep):
     assert contents(paired) == before
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(paired, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "said", "remedy"),
+    [
+        (errno.ENOSPC, "the disk is full", "Free some space"),
+        (errno.EROFS, "read-only", "a copy of the folder"),
+    ],
+)
+@pytest.mark.parametrize("call", ["os.replace", "tempfile.mkstemp", "shutil.copy2"])
+def test_a_write_that_fails_leaves_the_files_as_they_were(paired, monkeypatch, call, number, said, remedy):
     edit(paired.script, "2 * x", "x + x")
     before = contents(paired)
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        sync(paired)
+    with monkeypatch.context() as broken:
+        broken.setattr(call, Mock(side_effect=OSError(number, os.strerror(number))))
+        with pytest.raises(UserError, match=said) as caught:
+            sync(paired)
+    assert "kernels_dev.ipynb" in caught.value.problem and remedy in caught.value.remedy
     assert contents(paired) == before
     assert [path.name for path in paired.root.glob(".kernels_dev*")] == []
+    assert sync(paired).written == paired.notebook
+
+
+def test_a_pair_in_step_in_a_read_only_folder_needs_no_memory(paired, monkeypatch):
+    forget(paired)
+    monkeypatch.setattr("pathlib.Path.mkdir", Mock(side_effect=OSError(errno.EROFS, "Read-only")))
+    assert sync(paired).written is None and in_step(paired)
+
+
+@pytest.mark.parametrize("side", BOTH)
+def test_a_renamed_file_is_named_rather_than_made_anew(paired, side):
+    other = BOTH[1 - BOTH.index(side)]
+    path = getattr(paired, side)
+    edit(path, "2 * x", "x + x")
+    renamed = path.rename(path.with_stem("my kernels"))
+    for keep in (None, side):
+        with pytest.raises(UserError, match=renamed.name) as caught:
+            sync(paired, keep)
+        assert not path.exists() and f"--keep {other}" in caught.value.remedy
+    assert sync(paired, keep=other).written == path
+    assert "x + x" in renamed.read_text()
+
+
+def test_another_notebook_in_the_folder_is_no_renamed_one(paired):
+    shutil.copy(paired.notebook, paired.root / "copy.ipynb")
+    assert sync(paired).written is None
+    (paired.root / "copy.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    paired.notebook.unlink()
+    assert sync(paired).written == paired.notebook
+
+
+def test_a_file_that_is_saved_during_the_sync_is_left_alone(paired, monkeypatch):
+    edit(paired.script, "2 * x", "x + x")
+
+    def saved_meanwhile(*arguments):
+        edit(paired.notebook, "x + 1", "1 + x")
+        return notebook_text(*arguments)
+
+    with monkeypatch.context() as busy:
+        busy.setattr("tinytorch.course.pairing.notebook_text", saved_meanwhile)
+        with pytest.raises(UserError, match="saved meanwhile"):
+            sync(paired)
+    assert "1 + x" in paired.notebook.read_text()
+
+
+def test_a_cell_marker_in_the_notebook_leaves_both_files_alone(paired):
+    edit(paired.notebook, "return 2 * x", "return (\\n# %%\\n2 * x)")
+    before = contents(paired)
+    with pytest.raises(UserError, match=r"cell 4 \(double\), line 6: `# %%` starts a new cell"):
+        sync(paired)
+    assert contents(paired) == before

@@ -1,71 +1,30 @@
 """The student version works on its own and gives nothing away; the solution version runs."""
 
-import json
-import os
-import re
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import nbformat
 import pytest
+from leaks import leaks, secrets
+from nbformat import NotebookNode
 
-from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, grade_id_of, graded_cells
+from tinytorch.course.cells import clear_solutions, strip_hidden
 from tinytorch.course.errors import UserError
-from tinytorch.course.module import Module, load_module
+from tinytorch.course.module import load_module
 from tinytorch.course.notebook import read_notebook
-from tinytorch.course.versions import student_notebook, write_solution, write_student_version
-
-ROOT = Path(__file__).resolve().parents[2]
-TELLING = re.compile(r"(?!import |from ).{11,}[^(\[{,]")  # not what is short, or only opens a call
-IDIOMS = {  # what anybody writes, whatever the exercise
-    "assert isinstance(result, Tensor)",
-    "except Exception as error:",
-    "for _ in range(3):",
-    "for _ in range(repeats):",
-    "for dtype in (np.float32, np.float64):",
-    "for i in range(A.shape[0]):",
-    "for i in range(x.size):",
-    "for k in range(A.shape[1]):",
-    "for r in range(rows):",
-    "if step is None:",
-    "return report",
-    "return result",
-    "return results",
-    "start = time.perf_counter()",
-    "with pytest.raises(TypeError):",
-}
+from tinytorch.course.versions import without_outputs, write_solution, write_student_version
 
 
-def regions(source: str, markers: tuple[str, str]) -> list[str]:
-    begin, end = map(re.escape, markers)
-    found = re.findall(rf"{begin}\n(.*?)\n[^\n]*{end}", source, flags=re.DOTALL)
-    return [line.strip() for region in found for line in region.splitlines()]
-
-
-def secrets(module: Module) -> set[str]:
-    """Every telling line of the solutions and the hidden tests."""
-    master = read_notebook(module.notebook)
-    lines = {line for cell in master.cells for line in regions(cell.source, SOLUTION)}
-    lines |= {line for cell in master.cells for line in regions(cell.source, HIDDEN_TESTS)}
-    lines |= {line.strip() for file in module.hidden.rglob("*.py") for line in file.read_text().splitlines()}
-    return set(filter(TELLING.fullmatch, lines)) - IDIOMS
-
-
-def leaks(folder: Path, secrets: set[str]) -> list[tuple[str, str]]:
-    found = []
-    for file in (path for path in folder.rglob("*") if path.is_file()):
-        content = file.read_bytes()
-        for secret in secrets:
-            spelled = {secret.encode(), json.dumps(secret)[1:-1].encode()}
-            found += [(str(file.relative_to(folder)), secret) for each in spelled if each in content]
-    return found
+def handed_out(master: NotebookNode) -> NotebookNode:
+    """What nbgrader makes of a master: no solutions, no hidden tests, no outputs."""
+    notebook = without_outputs(master)
+    for cell in notebook.cells:
+        cell.source = strip_hidden(clear_solutions(cell.source))
+    return notebook
 
 
 @pytest.fixture
 def version(whole_course, tmp_path):
-    released = student_notebook(read_notebook(whole_course.notebook))
+    released = handed_out(read_notebook(whole_course.notebook))
     return write_student_version(whole_course, released, tmp_path / "out" / "student")
 
 
@@ -100,7 +59,7 @@ def test_the_zip_holds_the_folder_and_nothing_else(version, tmp_path):
 
 def test_the_same_master_makes_the_same_zip(version, whole_course):
     before = version.archive.read_bytes()
-    released = student_notebook(read_notebook(whole_course.notebook))
+    released = handed_out(read_notebook(whole_course.notebook))
     write_student_version(whole_course, released, version.folder, force=True)
     assert version.archive.read_bytes() == before
 
@@ -119,7 +78,7 @@ def test_outputs_that_showed_a_solution_are_gone(whole_course):
     for cell in master.cells:
         if cell.cell_type == "code":
             cell.outputs = [nbformat.v4.new_output("stream", text="return 2 * x")]
-    assert "return 2 * x" not in nbformat.writes(student_notebook(master))
+    assert "return 2 * x" not in nbformat.writes(handed_out(master))
 
 
 def test_a_notebook_that_still_holds_a_solution_is_refused(whole_course, tmp_path):
@@ -130,7 +89,7 @@ def test_a_notebook_that_still_holds_a_solution_is_refused(whole_course, tmp_pat
 
 def test_what_a_person_has_there_is_kept(version, whole_course):
     (version.folder / "mine.txt").write_text("mine")
-    released = student_notebook(read_notebook(whole_course.notebook))
+    released = handed_out(read_notebook(whole_course.notebook))
     with pytest.raises(UserError, match="exists already"):
         write_student_version(whole_course, released, version.folder)
     assert (version.folder / "mine.txt").read_text() == "mine"
@@ -158,46 +117,3 @@ def test_a_solution_that_does_not_run_is_named(whole_course, tmp_path):
     with pytest.raises(UserError, match="double: expected"):
         write_solution(whole_course, tmp_path / "solution")
     assert not (tmp_path / "solution").exists()
-
-
-@pytest.mark.slow
-def test_the_real_module(tmp_path):
-    """What students of this module get: no leak, eleven kernels to do, and with the solutions all well."""
-    module = load_module(ROOT)
-    released = student_notebook(read_notebook(module.notebook))
-    version = write_student_version(module, released, tmp_path / "student")
-    with zipfile.ZipFile(version.archive) as archive:
-        archive.extractall(tmp_path / "unpacked")
-    for folder in (version.folder, tmp_path / "unpacked"):
-        assert leaks(folder, secrets(module)) == []
-    assert not list(version.folder.rglob("*.pyc"))
-    answer = run(version.folder, "from tinytorch.tito import main; main()", "test", "--json")
-    assert answer.returncode == 1, answer.stderr
-    assert [cell["attempted"] for cell in json.loads(answer.stdout)["cells"]] == [False] * 11
-    fill_in(version.folder, module)
-    answer = run(version.folder, "from tinytorch.tito import main; main()", "test", "--json")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    answer = run(version.folder, "import pytest, sys; sys.exit(pytest.main())", "-q", "tests/test_kernels.py")
-    assert answer.returncode == 0, answer.stdout
-
-
-def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run it with the folder's own package, not with the one that is installed here."""
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-
-
-def fill_in(folder: Path, module: Module) -> None:
-    """Copy the solutions into a student's notebook."""
-    path = folder / module.notebook.name
-    notebook, solved = nbformat.read(path, as_version=4), graded_cells(read_notebook(module.notebook))
-    sources = {cell.grade_id: cell.source for cell in solved}
-    for cell in notebook.cells:
-        for marker in SOLUTION:
-            cell.source = sources.get(grade_id_of(cell), cell.source).replace(marker, "# solved")
-    nbformat.write(notebook, path)

@@ -1,7 +1,7 @@
 """Grades submissions again and again while another process keeps a core busy: do their marks stay?
 
-    python tests/grading/measure_flips.py                 50 regradings of each
-    python tests/grading/measure_flips.py --times 5
+    PYTHONPATH=tests python tests/grading/measure_flips.py                 50 regradings of each
+    PYTHONPATH=tests python tests/grading/measure_flips.py --times 5
 
 One submission wins every race by honest work; the others lose those that they should, of `SLOW`. Prints how
 often each test came out as it did; exit code 1 if any came out in two ways.

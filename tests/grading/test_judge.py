@@ -10,6 +10,7 @@ import pytest
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
 from tinytorch.grading import judge
+from tinytorch.grading.submission import Submission
 from tinytorch.grading.unprotected import earned
 from tinytorch.grading.verdict import Verdict
 
@@ -28,7 +29,7 @@ def grade(graded_course: Module):
                 f"    {SOLUTIONS[name]}\n", "".join(f"    {line}\n" for line in code.splitlines())
             )
         graded_course.script.write_text(text + (f"\n# %%\n{extra}\n" if extra else ""))
-        return judge.grade(graded_course.script, graded_course, sandbox=sandbox, inline=True)
+        return judge.judge(Submission.read(graded_course.script), graded_course, sandbox=sandbox, inline=True)
 
     return grade
 
@@ -47,7 +48,7 @@ def outcomes(report: Verdict, name: str = "double") -> dict[str, str]:
 def test_a_right_submission_earns_everything(grade, sandbox):
     report = grade(sandbox)
     assert (report.earned, report.possible, report.passed) == (100, 100, True)
-    assert ("Graded without a sandbox" in str(report.notes)) == (sandbox == "none")
+    assert ("Graded without a sandbox" in str(report.remarks())) == (sandbox == "none")
 
 
 def test_what_breaks_a_helper_is_told(grade, graded_course):
@@ -125,7 +126,7 @@ def test_an_endless_call_is_out_of_time(graded_course, grade, sandbox):
     module = replace(graded_course, limits=limits)
     text = module.script.read_text().replace("return 2 * x", "while True: pass")
     module.script.write_text(text)
-    report = judge.grade(module.script, module, sandbox=sandbox)
+    report = judge.judge(Submission.read(module.script), module, sandbox=sandbox)
     assert set(outcomes(report).values()) == {"out of time"} and report.earned == 40
 
 
@@ -149,7 +150,7 @@ def test_a_missing_cell_costs_only_its_kernel(grade, graded_course):
 
 
 def test_without_hidden_tests_there_are_no_points(course):
-    report = judge.grade(course.script, course, sandbox="none", inline=True)
+    report = judge.judge(Submission.read(course.script), course, sandbox="none", inline=True)
     assert report.earned is None and report.as_json()["points"] == {"earned": None, "possible": 100}
     assert report.passed and [cell.inline_passed for cell in report.cells] == [True, True]
 
@@ -182,8 +183,8 @@ def test_a_conftest_of_the_submission_is_not_read(grade, graded_course):
 
 def test_progress_is_told_test_by_test(graded_course):
     seen = []
-    judge.grade(
-        graded_course.script,
+    judge.judge(
+        Submission.read(graded_course.script),
         graded_course,
         sandbox="none",
         on_progress=lambda function, test: seen.append((function, test.outcome)),

@@ -8,6 +8,8 @@ from tinytorch.course.module import Limits
 LIMITS = Limits(
     call_wall_s=4,
     cell_wall_s=4,
+    scratch_wall_s=2,
+    kernel_wall_s=20,
     submission_wall_s=40,
     submission_cpu_s=20,
     memory_mb=400,

@@ -1,18 +1,22 @@
 """Messages are strictly framed, and arguments arrive with the memory layout that they have here."""
 
+import ctypes
+import itertools
 import os
 import socket
-import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from tinytorch.sandbox.inside import channel
 from tinytorch.sandbox.inside.channel import Arguments, Forged, Late, Silent
 
 
-def arrive(*arrays: np.ndarray) -> tuple[Arguments, list[np.ndarray]]:
-    arguments = Arguments(list(arrays))
+def arrive(*arrays: np.ndarray, out: list[np.ndarray] = ()) -> tuple[Arguments, list[np.ndarray]]:
+    arguments = Arguments(list(arrays), out)
     return arguments, channel.attach(os.dup(arguments.fd), arguments.describe())
 
 
@@ -63,18 +67,111 @@ def test_arguments_that_share_memory_still_do():
     assert whole.tolist() == [0, 0, 7, 7, 0, 0]
 
 
-def test_what_the_callee_writes_comes_back():
+@st.composite
+def families(draw: st.DrawFn) -> list[np.ndarray]:
+    """Arrays of any type, order and flags, some of them views of one another or overlapping."""
+    kinds = st.one_of(npst.integer_dtypes(), npst.floating_dtypes(), npst.boolean_dtypes(),
+                      npst.complex_number_dtypes())  # fmt: skip
+    base = draw(npst.arrays(kinds, npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)))
+    family = [base]
+    for _ in range(draw(st.integers(0, 3))):
+        view = draw(st.sampled_from(family))
+        view = view[draw(npst.basic_indices(view.shape, allow_newaxis=True))] if view.ndim else view
+        view = np.asarray(view).T if draw(st.booleans()) else np.asarray(view)
+        family.append(view[()] if view.ndim else view.reshape(()))
+    for array in family[1:]:
+        array.flags.writeable = draw(st.booleans())
+    return draw(st.permutations(family))
+
+
+@given(families())
+def test_any_arrays_arrive_with_layout_flags_and_aliases(family):
+    arguments, copies = arrive(*family)
+    for array, copy in zip(family, copies, strict=True):
+        assert copy.tobytes() == array.tobytes() and copy.shape == array.shape
+        assert copy.dtype.str == array.dtype.str
+        assert copy.flags.writeable == array.flags.writeable
+        assert not array.size or copy.strides == array.strides
+    for i, j in itertools.combinations(range(len(family)), 2):
+        assert np.shares_memory(family[i], family[j]) == np.shares_memory(copies[i], copies[j])
+    assert arguments.take_back() is None
+    arguments.close()
+
+
+@given(families(), st.data())
+def test_only_out_comes_back_and_every_other_change_is_seen(family, data):
+    """The callee writes to one array; the caller allows another: what overlaps it is all that may change."""
+    number, allowed = (data.draw(st.integers(0, len(family) - 1)) for _ in range(2))
+    before = [array.tobytes() for array in family]
+    arguments, copies = arrive(*family, out=[family[allowed]])
+    copies[number].flags.writeable = True
+    flip(copies[number])
+    left_in_out = copies[allowed].tobytes()
+    changed = arguments.take_back()
+    arguments.close()
+    if family[number].size == 0:
+        assert changed is None
+    elif number == allowed and family[allowed].flags.writeable:
+        assert changed is None and family[allowed].tobytes() == left_in_out
+    elif not (family[allowed].flags.writeable and np.shares_memory(family[number], family[allowed])):
+        assert changed is not None and [array.tobytes() for array in family] == before
+    elif family[allowed].flags.writeable:
+        assert family[allowed].tobytes() == left_in_out
+
+
+def flip(array: np.ndarray) -> None:
+    """Change every byte of the array once, wherever its elements are."""
+    seen = np.lib.array_utils.byte_bounds(array)
+    address = array.__array_interface__["data"][0]
+    raw = (ctypes.c_ubyte * (seen[1] - seen[0])).from_address(seen[0])
+    places = np.zeros(len(raw), bool)
+    if array.size:
+        strided = np.ndarray((*array.shape, array.itemsize), bool, places, address - seen[0],
+                             (*array.strides, 1))  # fmt: skip
+        strided[...] = True
+    for place in np.flatnonzero(places):
+        raw[place] ^= 0xFF
+
+
+def test_what_the_callee_writes_to_out_comes_back():
     x = np.zeros(5)
-    arguments, (copy,) = arrive(x[1:4])
+    arguments, (copy,) = arrive(x[1:4], out=[x[1:4]])
     copy[1] = 9
-    assert arguments.read_back() and x.tolist() == [0, 0, 9, 0, 0]
+    assert arguments.take_back() is None and x.tolist() == [0, 0, 9, 0, 0]
 
 
-def test_writing_into_read_only_memory_is_noticed():
-    arguments, (copy,) = arrive(FROZEN)
+@pytest.mark.parametrize("operand", [np.zeros((4, 3)), FROZEN, np.zeros((4, 3)).T, np.zeros((8, 6))[::2]])
+def test_writing_into_an_operand_is_noticed_and_stays_there(operand):
+    other = np.zeros(3)
+    arguments, (_, copy) = arrive(other, operand, out=[other])
+    copy.flags.writeable = True
+    before = operand.copy()
+    copy[1, 0] = -1
+    assert arguments.take_back() == 1
+    np.testing.assert_array_equal(operand, before)
+
+
+def test_between_the_elements_of_out_nothing_may_change():
+    memory = np.zeros(8)
+    arguments, (out, whole) = arrive(memory[::2], memory, out=[memory[::2]])
+    out[:] = 1
+    assert arguments.take_back() is None and memory.tolist() == [1, 0] * 4
+    whole[1] = 5
+    assert arguments.take_back() == 1 and memory.tolist() == [1, 0] * 4
+
+
+def test_a_read_only_out_may_not_be_written():
+    arguments, (copy,) = arrive(FROZEN, out=[FROZEN])
     copy.flags.writeable = True
     copy[0] = -1
-    assert not arguments.read_back() and FROZEN[0, 0] == 0
+    assert arguments.take_back() == 0 and FROZEN[0, 0] == 0
+
+
+def test_memory_that_both_sides_write_is_neither_compared_nor_copied():
+    desk = np.zeros(2)
+    arguments, (copy,) = arrive(desk)
+    copy[0] = 1
+    assert arguments.take_back(live=[desk]) is None and desk.tolist() == [0, 0]
 
 
 def test_the_shared_file_cannot_be_cut():
@@ -90,8 +187,8 @@ def pair():
         yield ours, theirs
 
 
-def soon() -> float:
-    return time.monotonic() + 0.3
+def soon() -> channel.Timer:
+    return channel.within(0.3)
 
 
 def test_a_message_arrives(pair):

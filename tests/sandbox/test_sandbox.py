@@ -169,8 +169,9 @@ def test_process_and_thread_bombs(submit, bomb):
 
 
 def submission_processes() -> list[int]:
-    submissions = [each for key, each in zygote._zygotes.items() if key[-1] == "submission"]
-    return [pid for each in submissions for pid in each.submission_pids()]
+    """Those of these tests' own submissions: the hidden tests keep one open through the whole run."""
+    zygotes = [each for each in zygote._zygotes.values() if each.limits == LIMITS]
+    return [pid for each in zygotes for pid in each.submission_pids()]
 
 
 def test_everything_is_killed_when_a_submission_ends(submit):

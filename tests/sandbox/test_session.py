@@ -34,19 +34,37 @@ def test_results_and_types(submit):
     assert result["t"].data.tolist() == [[3, 3], [3, 3]] and result["n"] == (2, 2)
 
 
-def test_a_modified_argument_is_seen(submit):
-    submission = submit("def f(x):\n    x[1:] = 5")
-    x = np.zeros(3)
-    call(submission, "f", x)
-    assert x.tolist() == [0, 5, 5]
+CHANGES = "def f(x, y=None, out=None):\n    x.flags.writeable = True\n    x[1:] = 5\n    return x"
 
 
-def test_writing_to_a_read_only_argument_is_no_result(submit):
-    x = np.zeros(3)
-    x.flags.writeable = False
-    with pytest.raises(Unusable, match="read-only"):
-        call(submit("def f(x):\n    x.flags.writeable = True\n    x[0] = 1"), "f", x)
-    assert not x.any()
+def test_a_changed_argument_fails_the_call_and_stays_as_it_was(submit):
+    submission = submit(CHANGES)
+    frozen = np.zeros(3)
+    frozen.flags.writeable = False
+    for x in (np.zeros(3), frozen, np.zeros(6)[::2]):
+        with pytest.raises(Unusable, match="changed argument 1"):
+            call(submission, "f", x)
+        assert not x.any()
+    with pytest.raises(Unusable, match="changed `x`"):
+        call(submission, "f", y=np.ones(2), x=np.zeros(3))
+    with pytest.raises(Unusable, match="changed argument 1"):  # whatever else it does
+        call(submit(CHANGES.replace("return x", "raise ValueError")), "f", np.zeros(3))
+
+
+def test_out_is_written_wherever_it_stands(submit):
+    source = (
+        "def vectorized_relu(x, out=None):\n"
+        "    (out.data if type(out).__name__ == 'Tensor' else out)[:] = 5\n"
+    )
+    submission = submit(source + "parallel_relu = lambda x, num_workers=4, out=None: vectorized_relu(x, out)")
+    for function, before in (("vectorized_relu", ()), ("parallel_relu", (2,))):
+        named, placed = np.zeros(3), TensorValue(np.zeros(3))
+        call(submission, function, np.zeros(3), out=named)
+        call(submission, function, np.zeros(3), *before, placed)
+        assert named.tolist() == placed.data.tolist() == [5, 5, 5]
+    x = np.zeros(4)
+    call(submission, "vectorized_relu", x[1:], out=x[:3])  # which overlap
+    assert x.tolist() == [5, 5, 5, 0]
 
 
 def test_errors_keep_base_message_and_notes(submit):
@@ -134,9 +152,43 @@ def test_a_call_that_hangs_costs_only_itself(submit):
     assert call(submission, "g") == 2
 
 
+ENDLESS = """
+import numba
+@numba.njit(nogil=True)
+def loop(x):
+    while x[0] == 0:
+        pass
+def f(x): return loop(x)
+def g(): return 2
+"""
+
+
+def test_a_kernel_that_hung_twice_is_not_called_again_and_the_others_are(submit):
+    """Compiled code that gave up the interpreter's lock, too, is ended."""
+    submission = submit(ENDLESS, limits=HASTY)
+    for _ in range(2):
+        with pytest.raises(OutOfTime, match="longer"):
+            call(submission, "f", np.zeros(1))
+    assert call(submission, "g") == 2
+    left = submission.budget.left_s
+    with pytest.raises(OutOfTime, match="not called again"):
+        call(submission, "f", np.zeros(1))
+    assert submission.budget.left_s == left
+
+
+def test_scratch_cells_that_take_long_or_fail_cost_nothing(submit):
+    submission = submit(
+        "def f(): return 1", *["import time; time.sleep(0.8)"] * 5, "1 / 0", "def g(): return 2"
+    )
+    for cell in submission.cells[1:-1]:
+        cell.needed = False
+    assert call(submission, "f") == 1 and call(submission, "g") == 2
+    assert "spent" in submission.cells[5].error.message
+
+
 def test_a_spent_budget_is_out_of_time_at_once(submit):
     submission = submit("def f():\n    while True: pass", limits=HASTY)
-    submission.wall_s = 0.6
+    submission.budget.left_s = 0.6
     for _ in range(2):
         with pytest.raises(OutOfTime):
             call(submission, "f")

@@ -46,6 +46,7 @@ def test_the_answers_in_json(course, tito):
         "in_step": True,
         "out_of_step": [],
         "written": ["kernels_dev.ipynb", "tinytorch/core/kernels.py"],
+        "notes": [],
     }
     assert json.loads(tito("sync", "--json").out) == {"module": "kernels", "written": None, "backup": None}
     edit(course.export_target, "2 * x", "3 * x")

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -34,7 +35,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         Case(
             "vectorized_relu",
             count(n),
-            lambda n=n: fresh(kernels, "vectorized_relu", n),
+            partial(fresh, kernels, "vectorized_relu", n),
             targets={"torch.relu": least} | ({"np.maximum": 1.0} if n in (10**5, 10**7) else {}),
             threads=threads or 1,
             quick=n in (10**4, 10**5, 10**7),
@@ -48,7 +49,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
             Case(
                 "parallel_relu",
                 count(n),
-                lambda n=n: fresh(kernels, "parallel_relu", n, workers),
+                partial(fresh, kernels, "parallel_relu", n, workers),
                 targets=targets if workers == 2 else {},
                 threads=workers,
                 quick=True,
@@ -60,7 +61,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
                 Case(
                     kernel,
                     "10^7, into a reused array",
-                    lambda kernel=kernel: reused(kernels, kernel, 10**7),
+                    partial(reused, kernels, kernel, 10**7),
                     targets={"stream (np.copyto)": 0.8},
                     threads=count_threads,
                     quick=kernel == "vectorized_relu",

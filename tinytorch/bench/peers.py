@@ -9,7 +9,7 @@ import numpy as np
 
 
 @cache
-def torch() -> Any | None:
+def torch() -> Any:
     """The PyTorch module, or None where it is not installed."""
     try:
         import torch

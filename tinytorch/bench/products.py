@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -34,7 +35,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         Case(
             "cache_friendly_matmul",
             name(shape),
-            lambda shape=shape, dtype=dtype: float_product(kernels, shape, dtype, COPIES),
+            partial(float_product, kernels, shape, dtype, COPIES),
             targets={"numpy @": 0.95},
             unit=dtype,
             threads=threads or 1,
@@ -48,7 +49,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
             Case(
                 "cache_friendly_matmul",
                 name(shape),
-                lambda shape=shape, dtype=dtype: float_product(kernels, shape, dtype),
+                partial(float_product, kernels, shape, dtype),
                 targets={"numpy @": 0.95},
                 unit=dtype,
                 threads=2,
@@ -64,7 +65,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         Case(
             "pruned_matmul",
             f"256x{n}x{n}, {zeros:.0%} zeros",
-            lambda n=n, zeros=zeros: pruned_product(kernels, (256, n, n), zeros),
+            partial(pruned_product, kernels, (256, n, n), zeros),
             targets={"scipy @": 1.5} | ({"numpy @": 1.0} if zeros >= 0.98 else {}),
             threads=threads or 1,
             quick=True,
@@ -81,7 +82,7 @@ def yardsticks(kernels: ModuleType, sizes: list[int] | None, threads: int) -> li
         Case(
             "cache_friendly_matmul",
             name((n, n, n)),
-            lambda n=n: against_loops(kernels, n),
+            partial(against_loops, kernels, n),
             targets={"matmul_baseline": 20.0},
             threads=threads,
             quick=n == 512,
@@ -110,7 +111,7 @@ def int8_cases(kernels: ModuleType, sizes: list[int] | None, threads: int) -> li
         Case(
             "quantized_matmul",
             f"{n} square, int8, B packed once ({path})",
-            lambda n=n: int8_product(kernels, n),
+            partial(int8_product, kernels, n),
             targets=packed,
             unit="int8",
             threads=threads,
@@ -123,7 +124,7 @@ def int8_cases(kernels: ModuleType, sizes: list[int] | None, threads: int) -> li
         Case(
             "quantized_matmul",
             f"{n} square, floats in and out ({path})",
-            lambda n=n: quantized_product(kernels, n),
+            partial(quantized_product, kernels, n),
             targets={"numpy @": floats},
             unit="int8",
             threads=threads,
@@ -153,7 +154,7 @@ def operands(shape: Shape, dtype: str) -> tuple[np.ndarray, np.ndarray, float, f
     if dtype == "int8":
         A, B = (rng.integers(-127, 128, size, dtype=np.int8) for size in ((M, K), (K, N)))
     else:
-        A, B = (rng.standard_normal(size, dtype=dtype) for size in ((M, K), (K, N)))
+        A, B = (rng.standard_normal(size, dtype=np.dtype(dtype)) for size in ((M, K), (K, N)))
     result = M * N * max(4, A.itemsize)
     return A, B, 2.0 * M * N * K, float(A.nbytes + B.nbytes + result)
 
@@ -213,7 +214,7 @@ def int8_product(kernels: ModuleType, n: int) -> Contest:
     )
 
 
-def quantized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantized(x: np.ndarray) -> tuple[np.ndarray, np.floating]:
     """x in steps of its largest magnitude / 127, as the contract of `quantized_matmul` has it."""
     scale = np.float32(np.abs(x).max()) / np.float32(127)
     return np.clip(np.rint(x / scale), -127, 127), scale

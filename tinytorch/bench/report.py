@@ -85,12 +85,12 @@ def table(rows: list[Row]) -> Table:
     before = None
     for row in rows:
         case = (row.kernel, row.size, row.unit, row.threads)
-        heading = ("", "", "", "", "")
+        which = ("", "", "", "", "")
         if case != before:
             time = "" if row.median_s is None else seconds(row.median_s)
-            heading = (row.kernel, f"{row.size}, {row.unit}", str(row.threads), time, rate(row))
+            which = (row.kernel, f"{row.size}, {row.unit}", str(row.threads), time, rate(row))
         before = case
-        page.add_row(*heading, *_comparison(row))
+        page.add_row(*which, *_comparison(row))
     return page
 
 
@@ -98,7 +98,7 @@ def _comparison(row: Row) -> tuple[str, ...]:
     if row.problem:
         color = "red" if row.wrong else "yellow"
         return (f"[{color}]{escape(row.problem)}[/{color}]", "", "", "", "[red]✗[/red]" if row.wrong else "")
-    if row.ratio is None:
+    if row.ratio is None or row.ratio_ci95 is None or row.peer_s is None:
         return (row.note, "", "", "", "")
     low, high = row.ratio_ci95
     asked = "" if row.target is None else f"{row.target:g}"

@@ -9,6 +9,7 @@ black and white: ours are filled, peers hollow, and each library has a marker of
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,9 +44,10 @@ def points(rows: Iterable[Row], threads: int = 1) -> list[Point]:
         found[row.kernel, row.size, row.unit, OURS] = Point(
             row.kernel, OURS, intensity, row.work / row.median_s / 1e9
         )
-        if row.peer_s and library(row.peer):
+        whose = library(row.peer) if row.peer_s else None
+        if row.peer_s and whose:
             found[row.kernel, row.size, row.unit, row.peer] = Point(
-                row.peer, library(row.peer), intensity, row.work / row.peer_s / 1e9
+                row.peer, whose, intensity, row.work / row.peer_s / 1e9
             )
     return list(found.values())
 
@@ -100,7 +102,7 @@ def draw(axes: Axes, found: list[Point], limits: Ceilings) -> None:
     axes.legend(loc="lower right", title="measured in one run")
 
 
-_SMALL = {
+_SMALL: dict[str, Any] = {
     "textcoords": "offset points",
     "fontsize": 9,
     "path_effects": [withStroke(linewidth=3, foreground="white")],
@@ -119,4 +121,4 @@ def _name_kernels(axes: Axes, found: list[Point]) -> None:
         if first.intensity < NARROW:
             above = not above
             offset, align = ((0, 7), {"ha": "center"}) if above else ((0, -7), {"ha": "center", "va": "top"})
-        axes.annotate(name, (first.intensity, first.rate), offset, **align, **_SMALL | {"fontsize": 8})
+        axes.annotate(name, (first.intensity, first.rate), offset, **{**_SMALL, "fontsize": 8, **align})

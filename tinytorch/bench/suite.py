@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _times(case: Case, contest: Contest, sound: Collection[str], budget_s: float
     for place in places:
         contenders = {OURS: place.ours} | {peer: place.peers[peer] for peer in contest.peers if peer in sound}
         parts.append(_samples(contenders, case.threads, share_s))
-        if len(places) <= contest.copies:
+        if contest.elsewhere and len(places) <= contest.copies:
             places.append(contest.elsewhere())
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -102,7 +103,7 @@ def _problem(name: str, call: Callable[[], object], contest: Contest) -> str:
     return contest.verify(name, call())
 
 
-def _row(case: Case, **values: object) -> Row:
+def _row(case: Case, **values: Any) -> Row:
     return Row(case.kernel, case.size, case.unit, case.threads, **values)
 
 
@@ -127,7 +128,8 @@ def _compare(case: Case, contest: Contest, samples: dict[str, np.ndarray]) -> It
         if peer == OURS:
             continue
         theirs, *their_interval = median_ci(times)
-        per_operation = contest.work / contest.peer_work[peer] if peer in contest.peer_work else 1.0
+        share = contest.peer_work.get(peer)
+        per_operation = contest.work / share if contest.work and share else 1.0
         ratio, *interval = median_ci(times / samples[OURS] * per_operation)
         target = case.targets.get(peer)
         at_most = case.at_most if target is not None else None

@@ -27,7 +27,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         Case(
             kernel,
             "bias on an operation of 10 us",
-            lambda kernel=kernel: stopwatch(kernels, kernel),
+            partial(stopwatch, kernels, kernel),
             targets={BY_HAND: 0.95},
             at_most=1.05,
             threads=threads or 1,
@@ -77,7 +77,10 @@ def stopwatch(kernels: ModuleType, kernel: str) -> Contest:
         return {OURS: pairs[:, 0], BY_HAND: pairs[:, 1]}
 
     return Contest(
-        ours, {BY_HAND: by_hand}, lambda name, result: "" if result > 0 else "is no time", sample=sample
+        ours,
+        {BY_HAND: by_hand},
+        lambda name, result: "" if as_array(result) > 0 else "is no time",
+        sample=sample,
     )
 
 

@@ -6,22 +6,26 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import ClearSolutions
 from nbgrader.utils import setenv
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 from traitlets.log import get_logger
 
+from tinytorch.classroom.assignment import Assignment, assignment_of
 from tinytorch.classroom.restore import ReleasedCell, released_cells
 from tinytorch.classroom.store import Store
 from tinytorch.course.cells import STUB, check_structure
@@ -29,11 +33,14 @@ from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.notebook import read_notebook
-from tinytorch.course.versions import StudentVersion, without_outputs, write_student_version
+from tinytorch.course.versions import (
+    StudentVersion,
+    refuse_to_replace,
+    without_outputs,
+    write_student_version,
+)
 
 CONFIG_FILE = "nbgrader_config.py"
-PREPROCESSORS = "tinytorch.classroom.preprocessors"
-MEASURE = "measure"  # the tag of cells that only measure and plot
 CONFIG = '''\
 """The configuration of this course, for nbgrader and `tito nbgrader`."""
 
@@ -42,45 +49,12 @@ c.CourseDirectory.course_id = {course_id!r}
 '''
 OUR_PART = """
 # TinyTorch: submissions of its notebook are graded in a sandbox.
-from tinytorch.classroom.classroom import configure
+from pathlib import Path
 
-configure(c, module={module!r})
+from tinytorch.classroom.settings import configure
+
+configure(c, module={module})
 """
-
-
-def configure(c: Config, module: str, sandbox: str = "bubblewrap", protected: bool = True) -> None:
-    """Set nbgrader up for the module in the folder `module`; call it from nbgrader_config.py.
-
-    With `protected=False` plain nbgrader executes submissions, in a Jupyter kernel with your own rights, and
-    the graded cells call the hidden tests there: the same marks for honest submissions, and no protection.
-    """
-    limits = load_module(Path(module)).limits
-    c.ClearSolutions.code_stub = {"python": STUB}
-    c.OurNotebook.module_root = module
-    c.GradeKernels.sandbox = sandbox
-    c.HTMLExporter.sanitize_html = True
-    if protected:
-        c.Autograde.pre_convert_hook = "tinytorch.classroom.intake.quarantine"
-        c.Autograde.sanitize_preprocessors = [
-            f"{PREPROCESSORS}.RestoreCells",
-            *_theirs(
-                "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata"
-            ),
-        ]
-        c.Autograde.autograde_preprocessors = [
-            f"{PREPROCESSORS}.GradeKernels",
-            *_theirs(
-                "IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"
-            ),
-        ]
-    else:
-        c.Execute.skip_cells_with_tag = MEASURE
-        c.Execute.timeout = int(limits.submission_wall_s)
-        c.OverwriteCells.add_missing_cells = True
-
-
-def _theirs(*names: str) -> list[str]:
-    return [f"nbgrader.preprocessors.{name}" for name in names]
 
 
 @dataclass
@@ -110,16 +84,24 @@ class Classroom:
         return Store(self.root / STATE_FOLDER / "verdicts" / self.assignment)
 
     def folder(self, step: str, student: str = ".") -> Path:
-        """Where nbgrader keeps this step ("source", "submitted", "autograded", ...) of the assignment."""
+        """Where nbgrader keeps this step ("source", "submitted", "autograded", ...)."""
         name = getattr(self.coursedir, f"{step}_directory")
         return Path(self.coursedir.format_path(name, student, self.assignment))
 
-    def submissions(self) -> dict[str, Path]:
-        """The folders with a submission, by student."""
+    def hand_ins(self, students: Iterable[str] = ()) -> dict[str, Path]:
+        """The folders with hand-ins, by student. Raises UserError where one of `students` has none."""
         anyone = self.folder("submitted", "*")
         depth = anyone.parts.index("*")
         found = sorted(anyone.parents[len(anyone.parts) - depth - 1].glob("/".join(anyone.parts[depth:])))
-        return {folder.parts[depth]: folder for folder in found}
+        folders = {folder.parts[depth]: folder for folder in found}
+        chosen = set(students) or set(folders)
+        unknown = sorted(chosen - set(folders))
+        if unknown or not folders:
+            raise UserError(
+                f"No submission of {', '.join(unknown)}." if unknown else "There are no submissions.",
+                f"`tito nbgrader collect` puts them into {self.folder('submitted', '<student>')}.",
+            )
+        return {student: folder for student, folder in folders.items() if student in chosen}
 
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
@@ -137,12 +119,18 @@ class Classroom:
                 "Run `tito nbgrader generate` first.",
             ) from error
 
-    def convert(self, converter: type[BaseConverter], student: str = "*", **options) -> None:
+    def assignment_now(self) -> Assignment:
+        """What the class is judged by, as it stands now."""
+        return assignment_of(self.module, self.released(), self.sandbox)
+
+    def convert(
+        self, converter: type[BaseConverter], student: str = "*", config: Config | None = None, **options: Any
+    ) -> None:
         """Run one of nbgrader's converters here. Raises UserError with what it logged where it failed."""
         self.coursedir.assignment_id, self.coursedir.student_id = self.assignment, student
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         with _log() as logged, setenv(PATH=programs):  # nbgrader calls alembic, which may not be on the path
-            running = converter(coursedir=self.coursedir, config=self.config)
+            running = converter(coursedir=self.coursedir, config=config or self.config)
             for name, value in options.items():
                 setattr(running, name, value)
             try:
@@ -162,7 +150,7 @@ def _gist(log: str) -> str:
 @contextmanager
 def _log() -> Iterator[StringIO]:
     """What nbgrader logs as errors meanwhile, instead of showing it."""
-    logger, logged = get_logger(), StringIO()
+    logger, logged = logging.getLogger(get_logger().name), StringIO()
     handler = logging.StreamHandler(logged)
     before, level, propagate = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
@@ -199,7 +187,10 @@ def _load_config(root: Path) -> Config:
         return PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
     except Exception as error:  # it is a program, by whoever keeps the course
         problem = f"{type(error).__name__}: {error}"
-        raise UserError(f"{root / CONFIG_FILE} does not load: {problem}", "Mend it.") from error
+        remedy = "Correct that line, or restore the file from your copy."
+        if "tinytorch.grading" in str(error):
+            remedy = "Write `from tinytorch.classroom.settings import configure` in it."
+        raise UserError(f"{root / CONFIG_FILE} does not load: {problem}.", remedy) from error
 
 
 def init(folder: Path, module: Module, *, append: bool = False) -> Path:
@@ -209,17 +200,26 @@ def init(folder: Path, module: Module, *, append: bool = False) -> Path:
     what it needs is added at the end.
     """
     path = folder / CONFIG_FILE
-    ours = OUR_PART.format(module=str(module.root))
+    ours = OUR_PART.format(module=_place_of(module, folder))
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(CONFIG.format(course_id=folder.resolve().name) + ours, encoding="utf-8")
     elif append:
         before = path.read_text(encoding="utf-8")
-        if "tinytorch.classroom.classroom" not in before:
+        if "import configure" not in before:
             path.write_text(before.rstrip("\n") + "\n" + ours, encoding="utf-8")
     classroom = open_classroom(folder)
     classroom.folder("source").mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _place_of(module: Module, course: Path) -> str:
+    """Where the module is, as the configuration says it: beside the course, or at a place of its own."""
+    course = course.resolve()
+    if module.root.is_relative_to(course.parent) or course.is_relative_to(module.root):
+        relative = Path(os.path.relpath(module.root, course)).as_posix()
+        return f"Path(__file__).parent / {relative!r}"
+    return repr(str(module.root))
 
 
 def generate(classroom: Classroom, *, force: bool = False) -> StudentVersion:
@@ -227,18 +227,26 @@ def generate(classroom: Classroom, *, force: bool = False) -> StudentVersion:
     module = classroom.module
     master = read_notebook(module.notebook, module.limits)
     check_structure(master, module)
+    student = classroom.root / "student" / f"tinytorch-{module.name}"
+    refuse_to_replace(student, force=force)
     source = classroom.folder("source") / module.notebook.name
     _refuse_company(source)
-    source.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(without_outputs(master), source)
     release = classroom.folder("release")
     if release.is_symlink():
         raise UserError(f"{release} is a link.", "Replace it by a folder.")
-    classroom.convert(GenerateAssignment, force=True)
+    source.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(without_outputs(master), source)
+    classroom.convert(GenerateAssignment, config=_with_our_stub(classroom.config), force=True)
     released = read_notebook(release / module.notebook.name, module.limits)
-    return write_student_version(
-        module, released, classroom.root / "student" / f"tinytorch-{module.name}", force=force
-    )
+    return write_student_version(module, released, student, force=force)
+
+
+def _with_our_stub(config: Config) -> Config:
+    """The course's configuration, with our stub for Python; stubs of other languages stay."""
+    ours = deepcopy(config)
+    stubs = ClearSolutions(config=config).code_stub
+    ours.ClearSolutions.code_stub = stubs | {"python": STUB}
+    return ours
 
 
 def _refuse_company(source: Path) -> None:

@@ -99,7 +99,7 @@ def quantize_layer_weights(layer: Dense, bits: int = 8) -> tuple[Dense, Info]:
         )
     largest = 2 ** (int(bits) - 1) - 1
     scale = float(np.abs(values).max() / largest) or 1.0
-    stored = np.clip(np.rint(values / scale), -largest, largest).astype(np.int8 if bits <= 8 else np.int16)
+    stored = np.clip(np.rint(values / scale), -largest, largest).astype("int8" if bits <= 8 else "int16")
     _set_weights(layer, stored)
     layer.weight_scale = scale
     error = stored * scale - values

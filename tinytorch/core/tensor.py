@@ -37,12 +37,10 @@ class Tensor(NDArrayOperatorsMixin):
     grad: np.ndarray | None = None  # not set by __init__, which every result of a kernel pays for
 
     def __init__(self, data: ArrayLike | Tensor, dtype: DTypeLike | None = None):
-        array = data
-        if type(data) is not np.ndarray or dtype is not None:
-            array = np.asarray(as_array(data), dtype)
+        array = data if type(data) is np.ndarray and dtype is None else np.asarray(as_array(data), dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not {array.dtype} (from {type(data).__name__})")
-        self.data: np.ndarray = array
+        self.data = array
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ class Loss:
 
     _gradient: np.ndarray | None = None
 
-    def __call__(self, y_pred: ArrayOrTensor, y_true: ArrayOrTensor) -> float:
+    def __call__(self, *args: Any, **kwargs: Any) -> float:  # some losses take more than two
         raise NotImplementedError
 
     def backward(self) -> Tensor:

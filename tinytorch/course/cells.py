@@ -2,10 +2,13 @@
 
 import ast
 import hashlib
+import io
 import re
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from nbformat import NotebookNode
@@ -18,7 +21,10 @@ CHECK_PREFIX = "check_"
 SOLUTION = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN_TESTS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
-_DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\S+)")
+EXPORTING = {"export", "exporti", "exports"}  # nbdev's directives that copy a cell into the package
+
+_DIRECTIVE = re.compile(r"\s*#\s*\|\s*([^\s:]+)")
+_NO_CODE = re.compile(r"\s*([#%!]|$)")
 
 
 @dataclass(frozen=True)
@@ -106,22 +112,50 @@ def check_structure(notebook: NotebookNode, module: Module) -> None:
 
 
 def directives(source: str) -> list[str]:
-    """The nbdev directives that open a cell, without their arguments: `["export"]` for `#| export`."""
-    found = []
-    for line in source.splitlines():
-        match = _DIRECTIVE.match(line)
-        if not match:
-            break
-        found.append(match[1])
-    return found
+    """The nbdev directives above a cell's code, without their arguments: `["export"]` for `#| export`."""
+    return [match[1] for match in map(_DIRECTIVE.match, _opening(source)) if match]
+
+
+def split_directives(source: str) -> tuple[list[str], str]:
+    """The lines of the directives, and the cell without them."""
+    opening = _opening(source)
+    rest = source.split("\n")[len(opening) :]
+    found = [line for line in opening if _DIRECTIVE.match(line)]
+    return found, "\n".join([line for line in opening if not _DIRECTIVE.match(line)] + rest)
 
 
 def exported_source(cell: NotebookNode) -> str | None:
     """The code that a cell puts into the package, without its directives; None where it exports nothing."""
-    found = directives(cell.source)
-    if cell.cell_type != "code" or not {"export", "exporti"} & set(found):
+    if cell.cell_type != "code" or EXPORTING.isdisjoint(directives(cell.source)):
         return None
-    return "\n".join(cell.source.splitlines()[len(found) :])
+    return split_directives(cell.source)[1]
+
+
+def lost_directive(cell: NotebookNode) -> int | None:
+    """The line of a directive that would export the cell and stands below code, where it does nothing."""
+    if cell.cell_type != "code" or exported_source(cell) is not None:
+        return None
+    lines = cell.source.split("\n")
+    candidates = [
+        number
+        for number, line in enumerate(lines, start=1)
+        if (match := _DIRECTIVE.match(line)) and match[1] in EXPORTING
+    ]
+    return next((number for number in candidates if number in _comment_lines(cell.source)), None)
+
+
+def _opening(source: str) -> list[str]:
+    """The lines above a cell's code: blank ones, comments and magics."""
+    return list(takewhile(_NO_CODE.match, source.split("\n")))
+
+
+def _comment_lines(source: str) -> set[int]:
+    """The lines that are comments, not parts of a string; none where the cell is not Python."""
+    try:
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        return {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    except (tokenize.TokenError, SyntaxError):
+        return set()
 
 
 def clear_solutions(source: str) -> str:

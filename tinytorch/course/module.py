@@ -1,6 +1,9 @@
 """What tito knows of a module: its identity, files, points and limits, read from `module.yaml`."""
 
 import dataclasses
+import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +14,23 @@ import tinytorch
 from tinytorch.course.errors import UserError
 
 MODULE_FILE = "module.yaml"
+NOT_OURS = "it is another tool's, or not valid YAML"
+OWN_FIELDS = {"notebook", "script", "export", "points", "prerequisites", "limits", "released"}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use. Wall and CPU time in seconds, sizes in the unit of their name."""
+    """What a submission may use. Wall and CPU time in seconds, sizes in the unit of their name.
 
-    call_wall_s: float = 30
-    cell_wall_s: float = 60
-    submission_wall_s: float = 600
-    submission_cpu_s: float = 900
+    Wall time stands still while the submission waits for a processor (see `sandbox/budget.py`).
+    """
+
+    call_wall_s: float = 10
+    cell_wall_s: float = 15
+    scratch_wall_s: float = 20
+    kernel_wall_s: float = 30
+    submission_wall_s: float = 120
+    submission_cpu_s: float = 300
     memory_mb: int = 4096
     processes: int = 256
     file_mb: int = 64
@@ -45,6 +55,7 @@ class Module:
     limits: Limits = field(default_factory=Limits)
     hidden: Path | None = None
     released: dict[str, str] | None = None
+    allow: tuple[str, ...] = ()  # dotted paths that a kernel of loops may use beside the reader's table
 
     @property
     def public_names(self) -> tuple[str, ...]:
@@ -63,16 +74,39 @@ class Module:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The course folder: the nearest one with a module.yaml from `start` upwards, else the package's own."""
+    """The course folder: the nearest one with our module.yaml from `start` upwards, else the package's own.
+
+    A module.yaml of another tool is passed over.
+    """
     here = (start or Path.cwd()).resolve()
+    foreign = []
+    for path in (folder / MODULE_FILE for folder in (here, *here.parents)):
+        if _is_ours(path):
+            return path.parent
+        if path.is_file():
+            foreign.append(path)
     package_root = Path(tinytorch.__file__).resolve().parent.parent
-    for folder in (here, *here.parents, package_root):
-        if (folder / MODULE_FILE).is_file():
-            return folder
-    raise UserError(
-        f"No {MODULE_FILE} in {here} or in any folder above it.",
-        "Change into the course folder (the one with kernels_dev.py) and try again.",
-    )
+    if not foreign and (package_root / MODULE_FILE).is_file():
+        return package_root
+    remedy = "Change into the course folder (the one with kernels_dev.py) and try again."
+    if foreign:
+        raise UserError(f"{foreign[0]} describes no module of this course: {NOT_OURS}.", remedy)
+    raise UserError(f"No {MODULE_FILE} in {here} or in any folder above it.", remedy)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this file describes a module, if perhaps with a mistake in it."""
+    if not path.is_file():
+        return False
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        fields = yaml.safe_load(text)
+    except OSError:
+        return True  # to be said when it is read
+    except yaml.YAMLError:
+        fields = dict.fromkeys(re.findall(r"^(\w+)\s*:", text, flags=re.MULTILINE))
+        return not OWN_FIELDS.isdisjoint(fields)
+    return isinstance(fields, dict) and len(OWN_FIELDS & fields.keys()) >= 2
 
 
 def load_module(name_or_path: str | Path = "kernels", start: Path | None = None) -> Module:
@@ -82,16 +116,29 @@ def load_module(name_or_path: str | Path = "kernels", start: Path | None = None)
     """
     path = Path(name_or_path)
     if path.name == MODULE_FILE or path.is_absolute():
-        return _read_module(path.parent if path.name == MODULE_FILE else path)
+        root = (path.parent if path.name == MODULE_FILE else path).resolve()
+        if (root / MODULE_FILE).is_file() and not _is_ours(root / MODULE_FILE):
+            raise UserError(
+                f"{root / MODULE_FILE} describes no module of this course: {NOT_OURS}.",
+                "Name the course folder (the one with kernels_dev.py).",
+            )
+        return _read_module(root)
     module = _read_module(find_root(start))
-    if str(name_or_path) not in module.names:
+    if str(name_or_path).lower() not in module.names:
         parts = ", ".join(module.prerequisites)
         raise UserError(
-            f"There is no module called {str(name_or_path)!r} in {module.root}.",
+            f"There is no module called {str(name_or_path)!r} in {module.root}."
+            + did_you_mean(str(name_or_path), [*module.names, *module.prerequisites]),
             f"Here are {module.name} (also {module.label} or {module.number})"
             + (f" and the earlier parts {parts}." if parts else "."),
         )
     return module
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'kernels'?`, or nothing where no known name is close."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _read_module(root: Path) -> Module:
@@ -129,6 +176,7 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
         limits=Limits(**limits),
         hidden=hidden if hidden.is_dir() else None,
         released=fields.get("released"),
+        allow=tuple(map(str, fields.get("allow") or ())),
     )
 
 

@@ -1,6 +1,8 @@
 """Reading a notebook, or the script that pairs with it, as plain data: nothing in it is run or trusted."""
 
 import json
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +14,53 @@ from tinytorch.course.module import Limits
 
 SCRIPT_FORMAT = "py:percent"
 CELL_TYPES = ("code", "markdown", "raw")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # what str.splitlines cuts at, less \n
+LINE_END_NAMES = {"\r": "carriage return", "\x0b": "vertical tab", "\x0c": "form feed", "\x85": "next line"}
 
 
 def read_notebook(path: Path | str, limits: Limits | None = None) -> NotebookNode:
     """The notebook in a `.ipynb` file (nbformat 4) or a `.py` file in Jupytext's percent format.
 
     Raises UserError, naming the file, where it is missing, larger than `limits.notebook_mb`, not UTF-8,
-    left in the middle of a merge, or no such notebook.
+    left in the middle of a merge, or no such notebook; and a script with a character that ends a line for
+    Jupytext but not for Python, since its text would not arrive.
     """
     path = Path(path)
-    text = _read_text(path, limits or Limits())
-    notebook = _parse_script(text, path) if path.suffix == ".py" else _parse_json(text, path)
+    notebook = parse_notebook(_read_bytes(path, limits or Limits()), path)
     for number, cell in enumerate(notebook.cells, start=1):
         try:
             cell.source.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise _unreadable(path, f"cell {number} holds characters that are no text") from error
+            line = cell.source.count("\n", 0, error.start) + 1
+            raise _unreadable(
+                path, f"cell {number}, line {line}, holds characters that are no text"
+            ) from error
     return notebook
 
 
-def _read_text(path: Path, limits: Limits) -> str:
+def end_of_line_name(character: str) -> str:
+    """`U+0085 (next line)`: one of `LINE_ENDS`, for a person."""
+    name = LINE_END_NAMES.get(character) or unicodedata.name(character, "separator").lower()
+    return f"U+{ord(character):04X} ({name})"
+
+
+def parse_notebook(content: bytes, path: Path | str) -> NotebookNode:
+    """The notebook in the bytes of a file, whose name decides about its format. Raises UserError.
+
+    Its text may hold lone surrogates: JSON can spell them.
+    """
+    path = Path(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text ({error}).", "Save it again with the encoding UTF-8."
+        ) from error
+    _refuse_merge_conflict(text, path)
+    return _parse_script(text, path) if path.suffix == ".py" else _parse_json(text, path)
+
+
+def _read_bytes(path: Path, limits: Limits) -> bytes:
     if not path.exists():
         raise UserError(f"{path} does not exist.", "Restore it, or check the name.")
     if not path.is_file():
@@ -43,15 +72,9 @@ def _read_text(path: Path, limits: Limits) -> str:
                 f"{path} is {size / 2**20:.1f} MB, more than the {limits.notebook_mb} MB that are read.",
                 "Clear its outputs (Jupyter: Edit, Clear Outputs of All Cells) and save it again.",
             )
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text ({error}).", "Save it again with the encoding UTF-8."
-        ) from error
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    _refuse_merge_conflict(text, path)
-    return text
 
 
 def _refuse_merge_conflict(text: str, path: Path) -> None:
@@ -69,6 +92,15 @@ def _refuse_merge_conflict(text: str, path: Path) -> None:
 def _parse_script(text: str, path: Path) -> NotebookNode:
     import jupytext
 
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads it
+    found = LINE_ENDS.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise UserError(
+            f"{path}, line {line}: the character {end_of_line_name(found[0])} ends a line in one of the two "
+            "paired files and not in the other.",
+            f"Delete it or, in a string, write {found[0]!r}.",
+        )
     try:
         return jupytext.reads(text, fmt=SCRIPT_FORMAT)
     except Exception as error:  # jupytext promises no exception type for text that it cannot read
@@ -83,7 +115,10 @@ def _parse_json(text: str, path: Path) -> NotebookNode:
     problem = _shape_problem(document)
     if problem:
         raise _unreadable(path, problem)
-    return JSONReader().to_notebook(document)
+    try:
+        return JSONReader().to_notebook(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, f"a cell's outputs or attachments are malformed ({error})") from error
 
 
 def _shape_problem(document: Any) -> str | None:
@@ -104,7 +139,13 @@ def _shape_problem(document: Any) -> str | None:
             return f"the source of cell {number} is no text"
         if cell["cell_type"] == "code" and not isinstance(cell.setdefault("outputs", []), list):
             return f"the outputs of cell {number} are no list"
+        if not _is_table_of_tables(cell.get("attachments", {})):
+            del cell["attachments"]
     return None
+
+
+def _is_table_of_tables(attachments: Any) -> bool:
+    return isinstance(attachments, dict) and all(isinstance(forms, dict) for forms in attachments.values())
 
 
 def _is_text(source: Any) -> bool:

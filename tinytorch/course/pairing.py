@@ -7,17 +7,17 @@ agreed is remembered in `.tito`; in a clone in which `tito` never ran, it is the
 
 import hashlib
 import json
-import re
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import jupytext
-from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
 
+from tinytorch.course.carry import content, notebook_text, script_text
 from tinytorch.course.cells import SOLUTION, grade_id_of, grading_metadata
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER, replace_file, write_atomically
@@ -52,24 +52,31 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
 
     Raises UserError, and leaves both files alone, where that would drop somebody's work.
     """
+    before = _digests(module)
+    if None not in before.values() and before == _remembered(module).get("bytes"):
+        return SyncResult()
     pair = _read_pair(module, keep)
     _refuse_to_mix(pair, module)
     found = pair.fingerprints()
     if found["notebook"] == found["script"]:
-        _remember(module, found)
+        _remember(module, found, before)
         return SyncResult()
     source = keep or _changed_side(module, found)
     if source is None:
         return SyncResult()
-    result = _carry_over(module, pair, source)
-    _remember(module, _read_pair(module, None).fingerprints())
+    result = _carry_over(module, pair, source, before)
+    after = _digests(module)
+    _remember(module, _read_pair(module, None).fingerprints(), after)
     return result
 
 
 def in_step(module: Module) -> bool:
     """Whether the two files of the pair, which must exist, hold the same cells. Writes nothing."""
+    agreed = _remembered(module)
+    if _digests(module) == agreed.get("bytes"):
+        return True
     found = _read_pair(module, None).fingerprints()
-    return found["notebook"] == found["script"] or found == _remembered(module)
+    return found["notebook"] == found["script"] or found == agreed.get("cells")
 
 
 def fingerprint(notebook: NotebookNode | None) -> str | None:
@@ -81,7 +88,8 @@ def fingerprint(notebook: NotebookNode | None) -> str | None:
         {"cell_metadata_filter": own_filter} if own_filter else {}
     )
     bare = NotebookNode({**notebook, "metadata": NotebookNode(jupytext=NotebookNode(options))})
-    return hashlib.sha256(jupytext.writes(bare, fmt=SCRIPT_FORMAT).encode("utf-8")).hexdigest()
+    shown = [jupytext.writes(bare, fmt=SCRIPT_FORMAT), *map(content, notebook.cells)]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def is_released(notebook: NotebookNode) -> bool:
@@ -94,27 +102,40 @@ def holds_solutions(notebook: NotebookNode) -> bool:
     return any(SOLUTION[0] in cell.source for cell in notebook.cells)
 
 
-def assign_ids(notebook: NotebookNode) -> None:
-    """Give each cell an id that no conversion changes: its grade_id, or its place after the last of those."""
-    anchor, distance = "top", 0
-    for cell in notebook.cells:
-        grade_id = grade_id_of(cell)
-        if grade_id:
-            anchor, distance = re.sub(r"[^A-Za-z0-9_-]", "-", grade_id)[:56], 0
-            cell["id"] = anchor
-        else:
-            distance += 1
-            cell["id"] = f"{anchor}-{distance}"
-    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)  # the first with cell ids
-
-
 def _read_pair(module: Module, keep: Side | None) -> _Pair:
-    if not (module.notebook.exists() or module.script.exists()):
+    missing = [path for path in (module.notebook, module.script) if not path.exists()]
+    for path in missing:
+        other: Side = "script" if path == module.notebook else "notebook"
+        if keep != other:
+            _refuse_renamed(module, path, other)
+    if len(missing) == 2:
         raise UserError(
             f"Neither {module.notebook} nor {module.script.name} exists.",
             "Restore one of them: the other is made from it.",
         )
     return _Pair(*(_read_side(module, side, keep) for side in SIDES))
+
+
+def _refuse_renamed(module: Module, missing: Path, other: Side) -> None:
+    """Raise UserError where a file in the folder holds the graded cells of the one that is missing."""
+    paired = {module.notebook, module.script}
+    candidates = sorted(set(missing.parent.glob(f"*{missing.suffix}")) - paired)
+    found = [path.name for path in candidates if _holds_graded_cells(path, module)]
+    if found:
+        anew = f", or make it anew with `tito sync --keep {other}`" if getattr(module, other).exists() else ""
+        raise UserError(
+            f"{missing} is missing, but its graded cells stand in {', '.join(found)}: was it renamed? "
+            "Nothing was written.",
+            f"Give {found[0]} its name back ({missing.name}){anew}.",
+        )
+
+
+def _holds_graded_cells(path: Path, module: Module) -> bool:
+    try:
+        cells = read_notebook(path, module.limits).cells
+    except UserError:
+        return False
+    return not set(module.points).isdisjoint(filter(None, map(grade_id_of, cells)))
 
 
 def _read_side(module: Module, side: Side, keep: Side | None) -> NotebookNode | None:
@@ -149,7 +170,7 @@ def _changed_side(module: Module, found: dict[str, str | None]) -> Side | None:
     for side, other in (SIDES, SIDES[::-1]):
         if found[other] is None:
             return side
-    agreed = _remembered(module) or _committed(module)
+    agreed = _remembered(module).get("cells") or _committed(module)
     changed = [side for side in SIDES if found[side] != agreed.get(side)]
     if len(changed) == 2:
         raise _conflict(module, known=bool(agreed))
@@ -171,35 +192,44 @@ def _conflict(module: Module, *, known: bool) -> UserError:
     )
 
 
-def _carry_over(module: Module, pair: _Pair, source: Side) -> SyncResult:
+def _carry_over(module: Module, pair: _Pair, source: Side, before: dict[str, str | None]) -> SyncResult:
     if source == "notebook":
-        path, text = module.script, _script_text(pair.notebook)
+        assert pair.notebook is not None  # a side is carried over only where it was read
+        path, text = module.script, script_text(pair.notebook, module.notebook, module.script)
     else:
-        path, text = module.notebook, _notebook_text(pair.script, pair.notebook)
+        assert pair.script is not None
+        path, text = module.notebook, notebook_text(pair.script, pair.notebook, module.script)
+    if _digests(module) != before:
+        raise UserError(
+            f"{module.notebook.name} or {module.script.name} was saved meanwhile. Nothing was overwritten.",
+            "Run the command again.",
+        )
     return SyncResult(written=path, backup=replace_file(path, text, module.root))
-
-
-def _script_text(notebook: NotebookNode) -> str:
-    return jupytext.writes(notebook, fmt=SCRIPT_FORMAT)
-
-
-def _notebook_text(script: NotebookNode, former: NotebookNode | None) -> str:
-    """The script as a notebook, with the outputs that the former notebook had for the same cells."""
-    notebook = script if former is None else combine_inputs_with_outputs(script, former, fmt=SCRIPT_FORMAT)
-    assign_ids(notebook)
-    return jupytext.writes(notebook, fmt="ipynb")
 
 
 def _state_file(module: Module) -> Path:
     return module.root / STATE_FOLDER / f"{module.name}.json"
 
 
-def _remembered(module: Module) -> dict[str, str]:
+def _remembered(module: Module) -> dict[str, dict[str, str]]:
+    """The state in which the pair last agreed: `cells` by their fingerprints, files by their `bytes`."""
     try:
         state = json.loads(_state_file(module).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    return state if isinstance(state, dict) and all(isinstance(part, dict) for part in state.values()) else {}
+
+
+def _digests(module: Module) -> dict[str, str | None]:
+    """What the files hold, to the byte; None for one that cannot be read."""
+    return {side: _digest(getattr(module, side)) for side in SIDES}
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _committed(module: Module) -> dict[str, str | None]:
@@ -222,7 +252,12 @@ def _committed(module: Module) -> dict[str, str | None]:
     return found if found["notebook"] == found["script"] else {}
 
 
-def _remember(module: Module, found: dict[str, str | None]) -> None:
-    if _remembered(module) != found:
-        _state_file(module).parent.mkdir(exist_ok=True)
-        write_atomically(_state_file(module), json.dumps(found, indent=1) + "\n")
+def _remember(module: Module, found: dict[str, str | None], digests: dict[str, str | None]) -> None:
+    """Note in what state the pair agrees. Where that cannot be written, it is compared anew each time."""
+    state: dict[str, dict] = {"cells": found}
+    if found["notebook"] == found["script"] and digests == _digests(module):  # not saved meanwhile
+        state["bytes"] = digests
+    if _remembered(module) != state:
+        with suppress(OSError, UserError):
+            _state_file(module).parent.mkdir(exist_ok=True)
+            write_atomically(_state_file(module), json.dumps(state, indent=1) + "\n")

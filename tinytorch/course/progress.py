@@ -10,6 +10,7 @@ from tinytorch.course.errors import UserError
 from tinytorch.course.export import export
 from tinytorch.course.module import Module
 from tinytorch.course.notebook import read_notebook
+from tinytorch.course.parts import missing_packages
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,38 @@ class Item:
 
 
 def prerequisites(module: Module) -> list[Item]:
-    """Whether each earlier part of the framework imports."""
-    return [_importable(part) for part in module.prerequisites]
+    """Whether each earlier part of the framework imports, and whether `tito test` can test it."""
+    return [_testable(part, module) for part in module.prerequisites]
 
 
-def _importable(part: str) -> Item:
+def _testable(part: str, module: Module) -> Item:
     try:
         import_module(f"tinytorch.core.{part}")
     except Exception as error:  # it is the student's own code: anything can come
         return Item(part, False, f"{type(error).__name__}: {error}")
+    try:
+        missing = missing_packages(part, module)
+    except UserError as error:
+        return Item(part, False, f"it imports, but cannot be tested: {error.problem}")
+    if missing:
+        install = f"python -m pip install {' '.join(missing)}"
+        return Item(part, False, f"it imports, but its tests need {', '.join(missing)}: {install}")
     return Item(part, True, f"tito test --module {part}")
 
 
 def package(module: Module) -> Item:
     """Whether `import tinytorch` finds the course folder's own package, and not that of another copy."""
+    other = other_copy(module)
+    return Item("package", other is None, other or str(Path(tinytorch.__file__).resolve().parent))
+
+
+def other_copy(module: Module) -> str | None:
+    """What to say where this folder has a framework of its own and another copy's is installed; else None."""
     installed = Path(tinytorch.__file__).resolve().parent
     own = module.root / "tinytorch"
-    if installed != own and (own / "__init__.py").exists():
-        return Item("package", False, f"{installed} is installed, not this one: python -m pip install -e .")
-    return Item("package", True, str(installed))
+    if installed == own or not (own / "__init__.py").exists():
+        return None
+    return f"{installed} is installed, not this folder's own: python -m pip install -e {module.root}"
 
 
 def files(module: Module) -> Item:

@@ -21,13 +21,13 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, clear_solutions, digest, graded_cells, strip_hidden
+from tinytorch.course.carry import assign_ids
+from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, digest, graded_cells, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.export import exported_text
 from tinytorch.course.files import write_atomically
 from tinytorch.course.module import MODULE_FILE, Module, load_module
 from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
-from tinytorch.course.pairing import assign_ids
 
 SHARED_FILES = ("pyproject.toml", "LICENSE", ".gitignore")
 SHARED_FOLDERS = ("tinytorch", "tests/core")
@@ -39,9 +39,12 @@ OLDEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)  # the same files make the same zip
 class Cell(Protocol):
     """What is needed of a released cell, wherever it is kept."""
 
-    grade_id: str
-    source: str
-    solution: bool
+    @property
+    def grade_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def solution(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,21 @@ def without_outputs(master: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def student_notebook(master: NotebookNode) -> NotebookNode:
-    """A copy without solutions, hidden tests and outputs, which may show either."""
-    notebook = without_outputs(master)
-    for cell in notebook.cells:
-        cell.source = strip_hidden(clear_solutions(cell.source))
-    return notebook
-
-
 def solution_notebook(master: NotebookNode) -> NotebookNode:
     """A copy with the solutions but without hidden tests, not executed yet."""
     notebook = without_outputs(master)
     for cell in notebook.cells:
         cell.source = strip_hidden(cell.source)
     return notebook
+
+
+def refuse_to_replace(folder: Path, *, force: bool) -> StudentVersion:
+    """Where the student version goes. Raises UserError where it is there already, unless `force`."""
+    version = StudentVersion(folder, folder.with_name(folder.name + ".zip"))
+    for path in (version.folder, version.archive):
+        if path.exists() and not force:
+            raise UserError(f"{path} exists already.", "Pass --force to replace it.")
+    return version
 
 
 def write_student_version(
@@ -89,11 +93,8 @@ def write_student_version(
 
     Raises UserError where either exists (unless `force`) or the released notebook still holds a solution.
     """
-    version = StudentVersion(folder, folder.with_name(folder.name + ".zip"))
+    version = refuse_to_replace(folder, force=force)
     _refuse_leaks(released)
-    for path in (version.folder, version.archive):
-        if path.exists() and not force:
-            raise UserError(f"{path} exists already.", "Pass --force to replace it.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".student-") as building:
         built = Path(building) / folder.name

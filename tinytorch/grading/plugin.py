@@ -40,11 +40,11 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
     notebook = request.config.getoption("--kernels")
     try:
         module = load_module("kernels", start=notebook and notebook.resolve().parent)
-        opened = judge.open_submission(notebook, module, request.config.getoption("--sandbox"))
+        opened = judge.open_session(notebook, module, request.config.getoption("--sandbox"))
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    with contextlib.closing(opened) as submission:
-        yield Kernels(submission)
+    with contextlib.closing(opened) as session:
+        yield Kernels(session)
 
 
 @pytest.fixture(scope="session")

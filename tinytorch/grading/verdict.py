@@ -1,12 +1,20 @@
-"""What a grading says, as plain records: per cell the tests, points, and the error that the code raised."""
+"""The verdict on one submission, as plain records: one for each test, each kernel, and the whole.
+
+The same record goes from the test runner to the gradebook, to `tito test --json` and to the page that a
+student reads.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tinytorch.sandbox.faults import CellError
 
+UNPROTECTED = (
+    "Graded without a sandbox (`--sandbox none`): the submission ran with the rights of the account that "
+    "graded it, and could read, change or send whatever that account can, this report included."
+)
 PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
 
 
@@ -25,7 +33,7 @@ class TestVerdict:
 
 @dataclass
 class KernelVerdict:
-    """One graded cell. `earned` is None where there are no hidden tests."""
+    """One graded kernel. `earned` is None where there are no hidden tests."""
 
     name: str
     grade_id: str
@@ -37,11 +45,31 @@ class KernelVerdict:
     possible: float = 0.0
     error: CellError | None = None
 
-    def count(self) -> None:
-        """Points = possible x weight of passed tests / weight of all."""
+    def count(self) -> float:
+        """Set the points: possible x weight of passed tests / weight of all."""
         weight = sum(test.weight for test in self.tests)
         passed = sum(test.weight for test in self.tests if test.outcome == PASSED)
         self.earned = round(self.possible * passed / weight, 4) if weight else 0.0
+        return self.earned
+
+    def passed_tests(self) -> list[TestVerdict]:
+        return [test for test in self.tests if test.outcome == PASSED]
+
+    def failed_tests(self) -> list[TestVerdict]:
+        return [test for test in self.tests if test.outcome != PASSED]
+
+    def shown_error(self) -> CellError | None:
+        """The error without its message where that could leak the arguments of a hidden test.
+
+        The grader's own words stay (they have no line, or refuse a shortcut in every test), and so does the
+        message of a cell that failed before any test ran.
+        """
+        error = self.error
+        raising = [test for test in self.tests if test.error is error]
+        refusal = error and error.type == "Shortcut" and len(raising) == len(self.tests) > 1
+        if error is None or error.line is None or refusal or not raising:
+            return error
+        return replace(error, message="")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -54,10 +82,25 @@ class KernelVerdict:
             "error": self.error and asdict(self.error),
         }
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> KernelVerdict:
+        """The record of `as_json`, without the weights and errors of single tests."""
+        return cls(
+            name=data["name"],
+            grade_id=data["grade_id"],
+            attempted=data["attempted"],
+            inline_passed=data["inline"]["passed"],
+            inline_message=data["inline"]["message"],
+            tests=[TestVerdict(**test) for test in data["tests"]],
+            earned=data["points"]["earned"],
+            possible=data["points"]["possible"],
+            error=data["error"] and CellError(**data["error"]),
+        )
+
 
 @dataclass
 class Verdict:
-    """One notebook's grading. `broken`: what cells without points raised; kernels that build on them fail."""
+    """One submission's grading. `broken`: what cells without points raised; kernels that need them fail."""
 
     module: str
     file: str
@@ -78,6 +121,16 @@ class Verdict:
             )
         return all(cell.attempted and cell.inline_passed for cell in self.cells)
 
+    def shown(self) -> Verdict:
+        """The verdict as its student may see it."""
+        cells = [replace(cell, error=cell.shown_error()) for cell in self.cells]
+        return replace(self, cells=cells, output="")
+
+    def remarks(self) -> list[str]:
+        """The notes, and a warning where nothing stood between the submission and this verdict."""
+        unprotected = self.sandbox == "none" and self.earned is not None
+        return [*self.notes, UNPROTECTED] if unprotected else self.notes
+
     def as_json(self) -> dict[str, Any]:
         """The object that `tito test --json` prints."""
         return {
@@ -87,5 +140,19 @@ class Verdict:
             "points": {"earned": self.earned, "possible": self.possible},
             "cells": [cell.as_json() for cell in self.cells],
             "broken": [asdict(error) for error in self.broken],
-            "notes": self.notes,
+            "notes": self.remarks(),
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Verdict:
+        """The verdict that `as_json` was called on, as far as JSON keeps it."""
+        return cls(
+            module=data["module"],
+            file=data["file"],
+            cells=[KernelVerdict.from_json(cell) for cell in data["cells"]],
+            sandbox=data["sandbox"],
+            earned=data["points"]["earned"],
+            possible=data["points"]["possible"],
+            broken=[CellError(**error) for error in data["broken"]],
+            notes=[note for note in data["notes"] if note != UNPROTECTED],
+        )

@@ -72,7 +72,7 @@ def cpu() -> CPU:
 
 def _from_linux():
     """Vendor, model, flags and cache sizes from /proc and /sys."""
-    lines = (line.partition(":") for line in CPUINFO.read_text().splitlines())
+    lines = (line.partition(":") for line in CPUINFO.read_text(encoding="utf-8").splitlines())
     fields = {key.strip().lower(): value.strip() for key, _, value in lines}
     flags = fields.get("flags", fields.get("features"))
     vendor = fields.get("vendor_id")

@@ -37,7 +37,7 @@ class Unavailable(Fault):
 
 
 class Unusable(Fault):
-    """The result is not plain data, or a read-only argument was written to."""
+    """The result is not plain data, or an argument was changed that is not the kernel's own."""
 
 
 def where(error: BaseException) -> CellError | None:

@@ -12,9 +12,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from tinytorch.sandbox.budget import Budget, Clock
 from tinytorch.sandbox.clerk import Clerk
 from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, where
-from tinytorch.sandbox.inside import channel, values
+from tinytorch.sandbox.inside import channel, operands, values
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
@@ -28,6 +29,7 @@ class Cell:
     name: str | None = None  # the graded function, where it is a graded cell
     check_label: str = ""
     check: str | None = None
+    needed: bool = True  # False: a scratch cell, on which no kernel is built as far as is known
     error: CellError | None = None
     check_error: CellError | None = None
 
@@ -41,10 +43,10 @@ class Session:
 
     def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
-        self.wall_s, self.cpu_s = self.limits.submission_wall_s, self.limits.submission_cpu_s
+        self.link: socket.socket | None = None
+        self.refill()
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
-        self.link: socket.socket | None = None
         self.elapsed_s = 0.0  # of the last exchange
         self.clerk: Clerk | None = None  # who answers the items of a batch meanwhile
         self.output = ""
@@ -53,13 +55,14 @@ class Session:
 
     @property
     def spent(self) -> bool:
-        return self.wall_s <= 0 or self.cpu_s <= 0
+        return self.budget.spent or self.cpu_s <= 0
 
     def refill(self) -> None:
         """Give back the whole budget: for the instructor's own code, which serves many submissions."""
         if self.link and self.watchdog.cpu_used > self.limits.submission_cpu_s / 2:
             self.close()
-        self.wall_s, self.cpu_s = self.limits.submission_wall_s, self.limits.submission_cpu_s
+        self.budget = Budget(self.limits, [cell.name for cell in self.cells if cell.name])
+        self.cpu_s = self.limits.submission_cpu_s
 
     def load(self) -> None:
         """See to it that a process is there in which all cells have run that can."""
@@ -67,25 +70,30 @@ class Session:
             left_out = len(self.stuck)
             self._begin()
             try:
-                for cell in self.cells:
-                    self._run(cell)
-                self._ask_names()
+                with self.budget.loading():
+                    for cell in self.cells:
+                        self._run(cell)
+                    self._ask_names()
             except Fault:
                 if len(self.stuck) == left_out:  # the next process would end like this one
                     raise
 
     def _run(self, cell: Cell) -> None:
         if cell.label not in self.stuck:
-            cell.error = self._execute(cell.source, cell.label, check=False)
+            cell.error = self._execute(cell.source, cell.label, cell.needed, check=False)
         if cell.check and cell.check_label in self.to_check and cell.error is None:
             self.to_check.discard(cell.check_label)
-            cell.check_error = self._execute(cell.check, cell.check_label, check=True)
+            cell.check_error = self._execute(cell.check, cell.check_label, needed=True, check=True)
 
-    def _execute(self, source: str, label: str, check: bool) -> CellError | None:
+    def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:
         """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
+        wall_s = self.budget.for_cell(needed)
+        if wall_s <= 0:
+            self.stuck.add(label)
+            return CellError("OutOfTime", "the time for cells was spent before it", None, label)
         try:
             request = {"do": "cell", "source": source, "label": label, "check": check}
-            self.exchange(request, wall_s=self.limits.cell_wall_s)
+            self.exchange(request, wall_s=wall_s)
             return None
         except Fault as error:
             self.stuck.add(label)
@@ -109,10 +117,12 @@ class Session:
 
     def call(self, function: str, args: tuple, kwargs: dict) -> Any:
         """The result of `function(*args, **kwargs)` as plain data, or what it raised."""
+        wall_s = self.budget.for_call(function)
         self.load()
         if self.link is not None and function not in self.defined:
             raise Unavailable(self._why_missing(function))
-        return self.exchange({"do": "call", "function": function}, (list(args), kwargs))
+        with self.budget.calling(function):
+            return self.exchange({"do": "call", "function": function}, (list(args), kwargs), wall_s)
 
     def _why_missing(self, function: str) -> str:
         own = [cell.error for cell in self.cells if cell.error and cell.name == function]
@@ -123,19 +133,21 @@ class Session:
         """One request and its answer, within the time that is left."""
         if self.link is None:
             raise OutOfTime("the submission's time is spent") if self.spent else Died("there is no process")
-        packed = values.pack(arguments or ([], {}))
-        shared = channel.Arguments(packed.arrays)
+        args, kwargs = arguments or ([], {})
+        packed = values.pack((args, kwargs))
+        shared = channel.Arguments(packed.arrays, operands.out_of(request.get("function"), args, kwargs))
         request = {
             **request,
             "token": secrets.token_hex(8),
             "value": packed.header,
             "arrays": shared.describe(),
         }
-        wall_s = min(wall_s or self.limits.call_wall_s, self.wall_s)
+        wall_s = wall_s or min(self.limits.call_wall_s, self.budget.left_s)
         try:
-            with self.clerk.attending(shared.live(self.clerk.desk)) if self.clerk else nullcontext():
+            desk = self.clerk.desk if self.clerk else []
+            with self.clerk.attending(shared.live(desk)) if self.clerk else nullcontext():
                 reply, parts = self._send_and_wait(request, shared, wall_s)
-            intact = shared.read_back()
+            changed = shared.take_back(live=desk)
         except channel.Late:
             raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
         except channel.Silent:
@@ -144,24 +156,26 @@ class Session:
             raise self._ended(Died(f"its process sent something that is no reply: {error}")) from None
         finally:
             shared.close()
-        return self._result(reply, parts, intact)
+        if changed is not None:
+            raise Unusable(operands.complaint(changed, args, kwargs))
+        return self._result(reply, parts)
 
     def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
         if channel.pending(self.link):
             raise channel.Forged("it came unasked")
-        start = time.perf_counter()
-        deadline = time.monotonic() + wall_s
+        clock, start = Clock(self.watchdog), time.perf_counter()
+        left = clock.timer(wall_s)
         try:
-            channel.send(self.link, request, fds=[shared.fd], deadline=deadline)
-            reply, parts = channel.receive(self.link, deadline)
+            channel.send(self.link, request, fds=[shared.fd], left=left)
+            reply, parts = channel.receive(self.link, left)
         finally:
             self.elapsed_s = time.perf_counter() - start
-            self.wall_s -= self.elapsed_s
+            self.budget.spend(clock.elapsed())
         if reply.get("token") != request["token"]:  # drawn for this call, so no reply is made in advance
             raise channel.Forged("it answers another call")
         return reply, parts
 
-    def _result(self, reply: dict, parts: list[bytearray], intact: bool) -> Any:
+    def _result(self, reply: dict, parts: list[bytearray]) -> Any:
         error = None
         try:
             if "error" in reply:
@@ -182,8 +196,6 @@ class Session:
             MemoryError,
         ) as forged:
             raise self._ended(Died("its process sent something that is no reply: not a value")) from forged
-        if not intact:
-            raise Unusable("it wrote into a read-only argument")
         if error is not None:
             raise error
         return value

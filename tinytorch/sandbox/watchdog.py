@@ -6,10 +6,12 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 TICK_S = 0.05
+ROUNDS = 10
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,6 +25,9 @@ class Watchdog(threading.Thread):
         super().__init__(daemon=True, name="watchdog")
         self.pids, self.cpu_s, self.processes, self.memory_mb = pids, cpu_s, processes, memory_mb
         self.cpu_used = 0.0
+        self.waited_s = 0.0  # in which some thread could have run, but no processor was free
+        self.delays: dict[int, int] | None = {}  # by thread, in ns, at the last look; None: not known here
+        self.looked = time.monotonic()
         self.reason: str | None = None
         self.done = threading.Event()
 
@@ -41,8 +46,20 @@ class Watchdog(threading.Thread):
             self.reason = f"it had more than {self.processes} processes and threads"
         elif self.memory_mb is not None and sum(map(_memory, pids)) > self.memory_mb * 2**20:
             self.reason = f"it used more than {self.memory_mb} MB of memory"
+        self._note_waiting(pids)
         if self.reason:
-            kill(pids)
+            kill(self.pids)
+
+    def _note_waiting(self, pids: list[int]) -> None:
+        """Add the longest wait of a thread since the last look, or half of the time where nobody says."""
+        now = time.monotonic()
+        passed, self.looked = now - self.looked, now
+        before, self.delays = self.delays, _delays(pids)
+        if self.delays is None or before is None:
+            self.waited_s += passed / 2
+        else:
+            waits = (delay - before.get(thread, delay) for thread, delay in self.delays.items())
+            self.waited_s += min(max(waits, default=0) / 1e9, passed)
 
     def stop(self) -> None:
         self.done.set()
@@ -50,10 +67,39 @@ class Watchdog(threading.Thread):
             self.join()
 
 
-def kill(pids: list[int]) -> None:
+def kill(pids: Callable[[], list[int]]) -> None:
+    """Stop all of them, so that none forks meanwhile, then end them; again while new ones are found."""
+    for _ in range(ROUNDS):
+        found = pids()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        if not found:
+            return
+
+
+def _delays(pids: list[int]) -> dict[int, int] | None:
+    """How long each thread has waited for a processor, in ns: Documentation/scheduler/sched-stats."""
+    delays = {}
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            for thread in _threads(pid):
+                try:
+                    text = Path(f"/proc/{pid}/task/{thread}/schedstat").read_text()
+                except FileNotFoundError:
+                    if Path("/proc/self/schedstat").exists():
+                        continue  # the thread ended
+                    return None
+                delays[thread] = int(text.split()[1])
+    return delays
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
 
 
 def _cpu_and_threads(pid: int) -> tuple[float, int] | None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -78,10 +77,10 @@ class Zygote:
             self._ask({"do": "warm"}, START_S)
 
     def _ask(self, request: dict, seconds: float = 20, fds: list[int] = ()) -> dict:
-        deadline = time.monotonic() + seconds
+        left = channel.within(seconds)
         try:
-            channel.send(self.control, request, fds=fds, deadline=deadline)
-            return channel.receive(self.control, deadline)[0]
+            channel.send(self.control, request, fds=fds, left=left)
+            return channel.receive(self.control, left)[0]
         except (channel.Silent, channel.Late, channel.Forged) as error:
             raise self._broken() from error
 
@@ -134,7 +133,7 @@ class Zygote:
         with theirs:
             self._ask({"do": "begin", "settings": settings}, fds=[theirs.fileno(), output])
         try:
-            channel.receive(ours, time.monotonic() + START_S)
+            channel.receive(ours, channel.within(START_S))
         except (channel.Silent, channel.Late, channel.Forged) as error:
             raise self._broken() from error
         return ours, output

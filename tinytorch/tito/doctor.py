@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from tinytorch.tito.options import AsJson, console, mark, print_json
+from tinytorch.tito.options import AsJson, console, print_json, print_rows
+from tinytorch.tito.terminal import can_show
 
 DISTRIBUTION = "tinytorch-kernels"
 VECTOR_UNITS = ("avx2", "fma", "avx512f", "avx512vnni", "avxvnni", "amx-int8", "neon", "dotprod", "i8mm")
@@ -41,14 +42,9 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _show(findings: list[Finding]) -> None:
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
-    for finding in findings:
-        remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
-        table.add_row(mark(finding.ok), finding.name, escape(finding.found + remedy))
-    console().print(table)
+    arrow = "→" if can_show("→") else ">"
+    rows = [(each.ok, each.name, each.found, each.remedy and f"{arrow} {each.remedy}") for each in findings]
+    print_rows(console(), [(ok, name, "\n".join(filter(None, texts))) for ok, name, *texts in rows])
 
 
 def _python() -> Finding:

@@ -44,12 +44,14 @@ def export(
                 "in_step": not result.out_of_step,
                 "out_of_step": list(result.out_of_step),
                 "written": [_relative(one.written, target) for one in written if one.written],
+                "notes": list(result.notes),
             }
         )
     elif check:
         print("\n".join(result.out_of_step) or "The notebook, its script and the package are in step.")
     else:
         _print_written(written, target, "The package is in step with the notebook.")
+        print(*result.notes, sep="\n", end="\n" if result.notes else "")
     raise typer.Exit(1 if result.out_of_step else 0)
 
 

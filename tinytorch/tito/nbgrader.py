@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tinytorch.tito import handins
 from tinytorch.tito.options import AsJson, console, mark, print_json
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tinytorch.classroom.autograde import Result
+    from tinytorch.classroom.classroom import Classroom
+    from tinytorch.classroom.standings import Standing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,31 +81,8 @@ def solution(force: Force = False, as_json: AsJson = False) -> None:
         print(f"Wrote {notebook}\nand   {page}")
 
 
-@app.command()
-def collect(
-    source: Annotated[Path, typer.Argument(help="A folder or zip with one folder or file per student.")],
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take in submissions, as a learning platform hands them out.
-
-        tito nbgrader collect downloads/submissions.zip
-
-    Links, paths that lead out, special and oversized files are refused. Exit code 1: something was.
-    """
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.intake import collect as take
-
-    collected = take(open_classroom(), source, force=force)
-    if as_json:
-        print_json(vars(collected))
-    else:
-        print(f"{len(collected.taken)} submissions collected.")
-        if collected.kept:
-            print(f"Collected before, kept as they are (--force replaces them): {', '.join(collected.kept)}")
-        for student, reason in collected.refused.items():
-            print(f"Refused {student}: {reason}.")
-    raise typer.Exit(1 if collected.refused else 0)
+app.command()(handins.collect)
+app.command()(handins.roster)
 
 
 @app.command()
@@ -128,14 +107,14 @@ def autograde(
 
     Can be stopped at any time: a rerun goes on where it was. Exit code 1: a submission could not be graded.
     """
-    from tinytorch.classroom.autograde import FAILED, tasks_of
     from tinytorch.classroom.autograde import autograde as grade
     from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.standings import FAILED
 
     room = open_classroom()
     if sandbox:
         room.config.GradeKernels.sandbox = sandbox
-    total = len(tasks_of(room, student or ()))
+    total = len(room.hand_ins(student or ()))
     with _progress(total, quiet=as_json) as advance, _cluster(dask) as (executor, size):
         results = grade(
             room,
@@ -146,10 +125,11 @@ def autograde(
             on_result=advance,
         )
     if as_json:
-        print_json({"sandbox": room.sandbox, "submissions": [result.as_json() for result in results]})
+        print_json({"sandbox": room.sandbox, "submissions": [_outcome(result) for result in results]})
     else:
         _show_results(results, room.sandbox)
-    raise typer.Exit(1 if any(result.outcome == FAILED for result in results) else 0)
+        _show_absent(room)
+    raise typer.Exit(1 if any(result.state == FAILED for result in results) else 0)
 
 
 @app.command()
@@ -165,24 +145,7 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
         print(f"Wrote {len(written)} pages, the first is {written[0]}.")
 
 
-@app.command()
-def report(
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The CSV file.")] = Path("marks.csv"),
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Export the marks as CSV: a line per student, a column per kernel, manual marks included."""
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.feedback import write_report
-    from tinytorch.course.errors import UserError
-
-    if to.exists() and not force:
-        raise UserError(f"{to} exists already.", "Choose another name with --to, or pass --force.")
-    students = write_report(open_classroom(), to)
-    if as_json:
-        print_json({"file": str(to), "students": students})
-    else:
-        print(f"Wrote the marks of {students} students to {to}.")
+app.command()(handins.report)
 
 
 @app.command()
@@ -192,18 +155,22 @@ def status(as_json: AsJson = False) -> None:
     Exit code 0: all are graded. 1: something is left to do.
     """
     from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.feedback import GRADED, standings
+    from tinytorch.classroom.matching import absent
+    from tinytorch.classroom.standings import GRADED, standings
 
-    found = standings(open_classroom())
+    room = open_classroom()
+    found = standings(room)
     if as_json:
-        print_json({"submissions": [standing.as_json() for standing in found]})
+        missing = [{"id": member.id, "name": member.name} for member in absent(room)]
+        print_json({"submissions": [standing.as_json() for standing in found], "absent": missing})
     else:
-        _show_table(found, [standing.state for standing in found])
+        _show_table(found)
+        _show_absent(room)
     raise typer.Exit(0 if all(standing.state == GRADED for standing in found) else 1)
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
+def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
     """A bar with counts and the time that is left; what it yields takes each result."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -212,8 +179,8 @@ def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Result], None]]":
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         bar = progress.add_task("grading", total=total)
 
-        def advance(result: "Result") -> None:
-            progress.update(bar, advance=1, description=f"{result.student} {result.outcome}")
+        def advance(result: "Standing") -> None:
+            progress.update(bar, advance=1, description=f"{result.student} {result.state}")
 
         yield advance
 
@@ -246,23 +213,41 @@ def _cluster(address: str | None) -> "Iterator[tuple[Executor | None, int | None
         yield executor, workers
 
 
-def _show_results(results: "list[Result]", sandbox: str) -> None:
+def _show_results(results: "list[Standing]", sandbox: str) -> None:
     from collections import Counter
 
-    _show_table(results, [result.outcome for result in results])
-    counts = Counter(result.outcome for result in results)
+    _show_table(results)
+    counts = Counter(result.state for result in results)
     console().print(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) + ".")
     if sandbox == "none":
         console().print("[red]Graded without a sandbox: submissions ran with your own rights.[/red]")
 
 
-def _show_table(entries: list, states: list[str]) -> None:
+def _show_absent(room: "Classroom") -> None:
+    """Those on the roster who handed in nothing belong to every table."""
+    from rich.markup import escape
+
+    from tinytorch.classroom.handins import shown
+    from tinytorch.classroom.matching import absent
+
+    names = [member.name for member in absent(room)]
+    if names:
+        console().print(escape(shown(f"Nothing handed in: {', '.join(names)}.")), soft_wrap=True)
+
+
+def _outcome(standing: "Standing") -> dict:
+    fields = standing.as_json()
+    return {"student": fields["student"], "outcome": fields.pop("state"), **fields}
+
+
+def _show_table(standings: "list[Standing]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("", "student", "state", "points", "")
-    for entry, state in zip(entries, states, strict=True):
-        points = "—" if entry.earned is None else f"{entry.earned:g} of {entry.possible:g}"
-        well = {"graded": True, "unchanged": True, "failed": False}.get(state)
-        table.add_row(mark(well), escape(entry.student), state, points, escape(entry.problem))
+    for each in standings:
+        said = " ".join(filter(None, [each.problem, *each.notes]))
+        points = f"{each.marks.earned:g} of {each.marks.possible:g}" if each.marks else "—"
+        well = {"graded": True, "unchanged": True, "failed": False}.get(each.state)
+        table.add_row(mark(well), escape(each.student), each.state, points, escape(said))
     console().print(table)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tinytorch.tito.options import AsJson, ModuleName, console, mark, print_json
+from tinytorch.tito.options import AsJson, ModuleName, console, print_json, print_rows
 
 if TYPE_CHECKING:
     from tinytorch.course.progress import Item
@@ -41,12 +41,6 @@ def status(module: ModuleName = "kernels", as_json: AsJson = False) -> None:
 
 
 def _show(section: str, items: "list[Item]") -> None:
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
-    for item in items:
-        table.add_row(mark(item.ok), item.name, escape(item.text))
     page = console()
     page.print(f"[bold]{section}[/bold]")
-    page.print(table)
+    print_rows(page, [(item.ok, item.name, item.text) for item in items])

@@ -92,14 +92,16 @@ def _test_kernels(module: "Module", as_json: bool) -> None:
 def _grade(module: "Module", quiet: bool) -> "Verdict":
     from rich.markup import escape
 
-    from tinytorch.grading.judge import grade
+    from tinytorch.grading.judge import judge
+    from tinytorch.grading.submission import Submission
 
+    submission = Submission.read(module.notebook, module.limits)
     asked = {"sandbox": "none", "hidden": module.hidden, "inline": True}
     if quiet:
-        return grade(module.notebook, module, **asked)
+        return judge(submission, module, **asked)
     with console().status("Running the cells and their inline checks …") as line:
-        return grade(
-            module.notebook,
+        return judge(
+            submission,
             module,
             **asked,
             on_progress=lambda name, test: line.update(escape(f"{name}: {test.name} {test.outcome}")),

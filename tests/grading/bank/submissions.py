@@ -15,7 +15,8 @@ from tinytorch.course.cells import clear_solutions, grade_id_of, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.notebook import read_notebook
-from tinytorch.grading.judge import grade
+from tinytorch.grading.judge import judge as judge_submission
+from tinytorch.grading.submission import Submission
 from tinytorch.grading.verdict import KernelVerdict, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,7 +88,7 @@ def judge(path: Path, module: Module) -> Verdict:
     """Grade one file; runs in a worker of the pool."""
     start = time.monotonic()
     try:
-        report, refusal = grade(path, module), ""
+        report, refusal = judge_submission(Submission.read(path, module.limits), module), ""
     except UserError as error:
         report, refusal = None, str(error)
     return Verdict(report, refusal, time.monotonic() - start)

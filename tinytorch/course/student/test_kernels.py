@@ -4,7 +4,8 @@ import pytest
 
 from tinytorch.course.module import load_module
 from tinytorch.course.pairing import sync
-from tinytorch.grading.judge import grade
+from tinytorch.grading.judge import judge
+from tinytorch.grading.submission import Submission
 
 MODULE = load_module("kernels")
 
@@ -13,8 +14,8 @@ MODULE = load_module("kernels")
 def verdicts():
     """The notebook in front of you, run once from top to bottom."""
     sync(MODULE)
-    report = grade(MODULE.notebook, MODULE, sandbox="none", inline=True)
-    return {cell.name: cell for cell in report.cells}
+    verdict = judge(Submission.read(MODULE.notebook), MODULE, sandbox="none", inline=True)
+    return {cell.name: cell for cell in verdict.cells}
 
 
 @pytest.mark.parametrize("name", MODULE.public_names)

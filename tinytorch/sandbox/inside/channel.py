@@ -14,8 +14,8 @@ import socket
 import struct
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -25,6 +25,9 @@ PREFIX = struct.Struct("<4sI")
 MAX_HEADER = 8 * 2**20
 MAX_PARTS = 512 * 2**20
 ALIGNMENT = 64
+LOOK_S = 0.2  # a timer may stand still, so it is asked again
+
+Timer = Callable[[], float]  # how many seconds are left
 
 
 class Forged(Exception):
@@ -36,11 +39,15 @@ class Silent(Exception):
 
 
 class Late(Exception):
-    """The message did not arrive, whole, before the deadline."""
+    """The message did not arrive, whole, before the time was over."""
 
 
 def send(
-    channel: socket.socket, header: dict, parts: list = (), fds: list[int] = (), deadline: float | None = None
+    channel: socket.socket,
+    header: dict,
+    parts: Sequence = (),
+    fds: Sequence[int] = (),
+    left: Timer | None = None,
 ):
     """Send one message; descriptors travel with its first bytes."""
     text = json.dumps({**header, "parts": [len(part) for part in parts]}).encode()
@@ -48,10 +55,10 @@ def send(
         raise Forged(f"a value of more than {MAX_PARTS >> 20} MB, or of too many items, cannot cross")
     first = PREFIX.pack(MAGIC, len(text)) + text
     try:
-        _wait(channel, deadline)
+        _wait(channel, left)
         sent = socket.send_fds(channel, [first], list(fds)) if fds else 0
         for piece in (memoryview(first)[sent:], *parts):
-            _wait(channel, deadline)
+            _wait(channel, left)
             channel.sendall(piece)
     except TimeoutError as error:
         raise Late from error
@@ -60,20 +67,20 @@ def send(
 
 
 def receive(
-    channel: socket.socket, deadline: float | None = None, fds: list[int] | None = None
+    channel: socket.socket, left: Timer | None = None, fds: list[int] | None = None
 ) -> tuple[dict, list]:
     """The next message's header and parts. `fds`, where given, collects the descriptors that came with it."""
     try:
         if fds is not None:
             prefix, received, _, _ = socket.recv_fds(channel, PREFIX.size, 4)
             fds += received
-            prefix += _read(channel, PREFIX.size - len(prefix), deadline)
+            prefix += _read(channel, PREFIX.size - len(prefix), left)
         else:
-            prefix = _read(channel, PREFIX.size, deadline)
+            prefix = _read(channel, PREFIX.size, left)
         magic, length = PREFIX.unpack(prefix)
         if magic != MAGIC or length > MAX_HEADER:
             raise Forged("it does not begin like a message")
-        header = json.loads(_read(channel, length, deadline))
+        header = json.loads(_read(channel, length, left))
         sizes = header.get("parts") if type(header) is dict else None
         if (
             type(sizes) is not list
@@ -81,11 +88,9 @@ def receive(
             or sum(sizes) > MAX_PARTS
         ):
             raise Forged("its header is malformed or too large")
-        return header, [_read(channel, size, deadline) for size in sizes]
+        return header, [_read(channel, size, left) for size in sizes]
     except (ValueError, RecursionError) as error:
         raise Forged("its header is not JSON") from error
-    except TimeoutError as error:
-        raise Late from error
     except OSError as error:
         raise Silent from error
 
@@ -102,19 +107,29 @@ def pending(channel: socket.socket) -> bool:
         return True
 
 
-def _wait(channel: socket.socket, deadline: float | None) -> None:
-    remaining = None if deadline is None else deadline - time.monotonic()
+def within(seconds: float) -> Timer:
+    """A timer that runs with the clock on the wall."""
+    end = time.monotonic() + seconds
+    return lambda: end - time.monotonic()
+
+
+def _wait(channel: socket.socket, left: Timer | None, look_s: float = float("inf")) -> None:
+    """Let the next step block for the time that is left, or until it is worth asking again."""
+    remaining = left and left()
     if remaining is not None and remaining <= 0:
-        raise TimeoutError
-    channel.settimeout(remaining)
+        raise Late
+    channel.settimeout(remaining and min(remaining, look_s))
 
 
-def _read(channel: socket.socket, size: int, deadline: float | None) -> bytearray:
+def _read(channel: socket.socket, size: int, left: Timer | None) -> bytearray:
     """Exactly `size` bytes; memory grows with what arrives, not with what was announced."""
     data = bytearray()
     while len(data) < size:
-        _wait(channel, deadline)
-        chunk = channel.recv(min(size - len(data), 2**20))
+        _wait(channel, left, LOOK_S)
+        try:
+            chunk = channel.recv(min(size - len(data), 2**20))
+        except TimeoutError:
+            continue
         if not chunk:
             raise Silent
         data += chunk
@@ -128,28 +143,36 @@ class Extent:
     low: int
     high: int
     start: int = 0
-    writeable: bool = False
 
-    def memory(self) -> Any:
-        return (ctypes.c_char * (self.high - self.low)).from_address(self.low)
+    def memory(self) -> np.ndarray:
+        return np.ctypeslib.as_array((ctypes.c_uint8 * (self.high - self.low)).from_address(self.low))
+
+    def mask(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Which of the bytes hold an element of one of the arrays: True and False, one per byte."""
+        mask = np.zeros(self.high - self.low, bool)
+        for array in arrays:
+            address = array.__array_interface__["data"][0]
+            if array.size and self.low <= address < self.high:
+                shape, strides = (*array.shape, array.itemsize), (*array.strides, 1)
+                np.ndarray(shape, bool, mask, address - self.low, strides)[...] = True
+        return mask
 
 
 class Arguments:
     """Arrays laid out in a sealed shared file so that their aliasing, strides and alignment survive.
 
-    Views that overlap share one extent, as they share memory here.
+    Views that overlap share one extent, as they share memory here. The callee may write to those in `out`.
     """
 
-    def __init__(self, arrays: list[np.ndarray]):
+    def __init__(self, arrays: list[np.ndarray], out: Sequence[np.ndarray] = ()):
         self.arrays = arrays
+        self.out = [array for array in out if array.flags.writeable]
         self.extents: list[Extent] = []
-        bounds = sorted((*byte_bounds(array), array.flags.writeable) for array in arrays if array.size)
-        for low, high, writeable in bounds:
+        for low, high in sorted(byte_bounds(array) for array in arrays if array.size):
             if self.extents and low < self.extents[-1].high:
                 self.extents[-1].high = max(self.extents[-1].high, high)
             else:
                 self.extents.append(Extent(low, high))
-            self.extents[-1].writeable |= writeable
         size = 0
         for extent in self.extents:
             extent.start = size + -(size - extent.low) % ALIGNMENT
@@ -157,7 +180,7 @@ class Arguments:
         self.size = max(size, ALIGNMENT)  # an empty array's memory, too, is somewhere
         self.fd = shared_file(self.size)
         for extent in self.extents:
-            _write_all(self.fd, memoryview(extent.memory()).cast("B"), extent.start)
+            _write_all(self.fd, extent.memory().data, extent.start)
 
     def describe(self) -> list[list]:
         """`[dtype, shape, strides, offset, writeable]` of each array."""
@@ -181,18 +204,29 @@ class Arguments:
         holder = next((e for e in self.extents if e.low <= address < e.high), None) if array.size else None
         return holder.start + address - holder.low if holder else 0
 
-    def read_back(self) -> bool:
-        """Bring what the callee left in its arguments to the caller's; False if read-only memory changed."""
-        intact = True
+    def take_back(self, live: Sequence[np.ndarray] = ()) -> int | None:
+        """Copy what the callee left in `out` to the caller's, and compare all else with what was sent.
+
+        Returns the number of the first array that the callee may not have changed and did, or None. What
+        both sides write to meanwhile (`live`) is neither copied nor compared.
+        """
+        changed = None
         for extent in self.extents:
-            length = extent.high - extent.low
-            now = _read_all(self.fd, length, extent.start)
-            if now != extent.memory().raw:
-                if extent.writeable:
-                    ctypes.memmove(extent.low, bytes(now), length)
-                else:
-                    intact = False
-        return intact
+            sent = extent.memory()
+            now = np.frombuffer(_read_all(self.fd, len(sent), extent.start), np.uint8)
+            if np.array_equal(now, sent):
+                continue
+            out = extent.mask(self.out)
+            other = (now != sent) & ~out & ~extent.mask(live)
+            if changed is None and other.any():
+                changed = self._holder(extent, other)
+            sent[out] = now[out]
+        return changed
+
+    def _holder(self, extent: Extent, bytes_: np.ndarray) -> int | None:
+        """The first array that one of these bytes belongs to; bytes between elements are the first one's."""
+        inside = [i for i, array in enumerate(self.arrays) if array.size and extent.mask([array]).any()]
+        return next((i for i in inside if (extent.mask([self.arrays[i]]) & bytes_).any()), inside[0])
 
     def close(self) -> None:
         os.close(self.fd)

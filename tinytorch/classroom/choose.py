@@ -1,0 +1,146 @@
+"""Chooses, from all that one person handed in, the notebook that counts. Never by luck."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tinytorch.classroom.contents import (
+    NOTEBOOK_SUFFIX,
+    Contents,
+    look_into,
+    may_be_notebook,
+    may_be_script,
+    why_not_opened,
+)
+from tinytorch.classroom.handins import Entry, Unreadable, shown
+from tinytorch.classroom.platforms import Claim
+from tinytorch.course.module import Module
+
+CANDIDATES = 40  # files of one person that are looked into
+NAMED = 5  # files that a sentence lists
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be what a person wanted to hand in, and what it holds."""
+
+    entry: Entry
+    claim: Claim
+    contents: Contents
+    titled: bool  # its name says that it is the module's notebook
+
+    @property
+    def name(self) -> str:
+        return shown(self.entry.path)
+
+    @property
+    def usable(self) -> bool:
+        """It holds the module's cells, or it is named so and might be mended."""
+        return self.contents.ours or (self.titled and bool(self.contents.notebook))
+
+
+@dataclass
+class Choice:
+    """The file that counts, the best ones of older attempts, and what the instructor should know."""
+
+    chosen: Candidate | None = None
+    older: list[Candidate] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # somebody has to look at it
+    beside: list[str] = field(default_factory=list)  # files that were left, and why
+
+    @property
+    def attempts(self) -> int:
+        return len(self.older) + (self.chosen is not None)
+
+
+def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str]) -> Choice:
+    """The notebook that counts among these files of one person. `take`: paths that the instructor picked."""
+    candidates, beside = _candidates([pair for pair in files if not pair[0].is_folder], module, take)
+    choice = Choice(beside=beside)
+    usable = [each for each in candidates if each.usable]
+    if not usable:
+        choice.remarks.append(_why_none(candidates, beside))
+        return choice
+    attempts = sorted({each.claim.order for each in usable}, reverse=True)
+    for order in attempts:
+        best = _best([each for each in usable if each.claim.order == order], take)
+        if order != attempts[0]:
+            choice.older += best[:1]
+        elif len(best) == 1:
+            choice.chosen = best[0]
+        else:
+            choice.remarks.append(f"has {len(best)} notebooks: {_listed(each.name for each in best)}. "
+                                  "Say with --take which one counts")  # fmt: skip
+    counted = {each.entry.path for each in (choice.chosen, *choice.older) if each}
+    choice.beside += [f"{each.name} {each.contents.problem or 'was not taken'}"
+                      for each in candidates if each.entry.path not in counted]  # fmt: skip
+    if choice.chosen:
+        choice.remarks += _doubts(choice.chosen, files)
+    return choice
+
+
+def _candidates(
+    files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str]
+) -> tuple[list[Candidate], list[str]]:
+    """The files that were looked into, and why the others were not. Scripts count where no notebook does."""
+    looked: list[Candidate] = []
+    left: list[str] = []
+    notebooks = [pair for pair in files if may_be_notebook(pair[0].parts[-1])]
+    scripts = [pair for pair in files if may_be_script(pair[0].parts[-1])]
+    for kind, script in ((notebooks, False), (scripts, True)):
+        if script and any(each.usable for each in looked) and not take:
+            left += [f"{shown(entry.path)} is a script beside the notebook" for entry, _ in kind]
+            continue
+        left += [f"{shown(entry.path)} was not looked into: too many files" for entry, _ in kind[CANDIDATES:]]
+        for entry, claim in kind[:CANDIDATES]:
+            try:
+                contents = look_into(entry.read(), module, script=script)
+            except Unreadable as error:
+                contents = Contents(problem=str(error))
+            looked.append(Candidate(entry, claim, contents, _is_titled(claim, module)))
+    seen = {entry.path for entry, _ in notebooks + scripts}
+    left += [f"{shown(entry.path)} {entry.problem or why_not_opened(entry.path)}" for entry, _ in files
+             if entry.path not in seen]  # fmt: skip
+    return looked, left
+
+
+def _is_titled(claim: Claim, module: Module) -> bool:
+    name = claim.rest[-1] if claim.rest else ""
+    words = re.split(r"[ _-]", module.notebook.stem)
+    title = r"[ _-]?".join(map(re.escape, words))
+    return bool(re.search(title, name, re.IGNORECASE) and NOTEBOOK_SUFFIX.search(name))
+
+
+def _best(candidates: list[Candidate], take: frozenset[str]) -> list[Candidate]:
+    """The best of one attempt: several where nothing but luck would tell which one is meant."""
+    picked = [each for each in candidates if each.entry.path in take]
+    best = picked or [each for each in candidates if each.contents.ours] or candidates
+    best = [each for each in best if each.contents.attempted] or best
+    nearest = min(len(each.claim.rest) for each in best)
+    best = [each for each in best if len(each.claim.rest) == nearest]
+    different = {each.contents.notebook: each for each in reversed(best)}
+    return sorted(different.values(), key=lambda each: each.entry.path)
+
+
+def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]]) -> list[str]:
+    newest = max(claim.order for _, claim in files)
+    doubts = []
+    if not chosen.contents.ours:
+        doubts.append(f"{chosen.name} was taken, but {chosen.contents.problem}")
+    if newest > chosen.claim.order:
+        last = [shown(entry.path) for entry, claim in files if claim.order == newest]
+        doubts.append(f"the newest attempt has no notebook: {_listed(last)}; an older one was taken")
+    return doubts
+
+
+def _why_none(candidates: list[Candidate], beside: list[str]) -> str:
+    found = [f"{each.name} {each.contents.problem}" for each in candidates] + beside
+    return _listed(found) if found else "holds no file"
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = len(listed) - NAMED
+    return ", ".join(listed[:NAMED]) + (f" and {more} more" if more > 0 else "")

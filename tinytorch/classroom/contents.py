@@ -1,0 +1,130 @@
+"""What a handed-in file holds: the module's notebook under any name, a script of it, or something else."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tinytorch.course.cells import CHECK_PREFIX, STUB
+from tinytorch.course.module import Module
+
+NOTEBOOK_SUFFIX = re.compile(r"\.ipynb(\.txt|\.json|\.html?|\.zip|\.download)?$|\.json$", re.IGNORECASE)
+SCRIPT_SUFFIX = re.compile(r"\.py(\.txt)?$", re.IGNORECASE)
+KINDS = {  # by how a file begins
+    b"%PDF": "is a PDF, not the notebook",
+    b"PK\x03\x04": "is an archive or an office document, not the notebook",
+    b"Rar!": "is a RAR archive: unpack it first",
+    b"7z\xbc\xaf": "is a 7z archive: unpack it first",
+    b"\x1f\x8b": "is a gzip archive: unpack it first",
+    b"\x89PNG": "is a picture, not the notebook",
+    b"\xff\xd8\xff": "is a picture, not the notebook",
+    b"<": "is a web page, not the notebook",
+}
+ENDINGS = {  # what is not even opened
+    "pdf": "a PDF", "html": "a web page", "htm": "a web page", "doc": "an office document",
+    "rar": "a RAR archive", "docx": "an office document", "odt": "an office document",
+    "png": "a picture", "jpg": "a picture", "jpeg": "a picture", "7z": "a 7z archive",
+    "gz": "an archive", "tar": "an archive",
+}  # fmt: skip
+
+
+def why_not_opened(name: str) -> str:
+    """What a file is by its name, where it cannot be a notebook."""
+    kind = ENDINGS.get(name.lower().rpartition(".")[2])
+    return f"is {kind}, not the notebook" if kind else "is no notebook"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file was found to hold."""
+
+    cells: frozenset[str] = frozenset()  # the graded cells in it
+    attempted: int = 0  # how many of them are no stubs any more
+    notebook: bytes = b""  # what goes into the course: the file, or the notebook made from a script
+    problem: str = ""  # why it is not the module's notebook
+    script: bool = False
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.cells)
+
+
+def may_be_notebook(name: str) -> bool:
+    """Whether it is worth while to look for cells in a file of this name."""
+    return bool(NOTEBOOK_SUFFIX.search(name)) or name.lower().endswith(".txt") or "." not in name
+
+
+def may_be_script(name: str) -> bool:
+    return bool(SCRIPT_SUFFIX.search(name))
+
+
+def look_into(content: bytes, module: Module, *, script: bool) -> Contents:
+    """What the bytes of a hand-in hold. Nothing in them is run; whatever they are, this gives an answer."""
+    kind = next((reason for start, reason in KINDS.items() if content.lstrip().startswith(start)), "")
+    if not content.strip():
+        return Contents(problem="is empty")
+    if kind:
+        return Contents(problem=kind)
+    if not script and not content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+        return Contents(problem="is no notebook", notebook=content)
+    try:
+        return parse(content, tuple(module.points), script=script)
+    except (ValueError, RecursionError, MemoryError, TypeError, AttributeError, LookupError) as error:
+        what = "percent-format script" if script else "notebook"
+        return Contents(problem=f"is no {what} ({type(error).__name__}: {str(error)[:80]})", notebook=content)
+
+
+def parse(content: bytes, names: tuple[str, ...], *, script: bool) -> Contents:
+    """The parsing of a hand-in, all of it: to be run where time and memory are limited.
+
+    Raises ValueError, RecursionError, MemoryError, TypeError, AttributeError or LookupError where it cannot.
+    """
+    text = content.decode("utf-8-sig")
+    if script:
+        text = _converted(text)
+    document = json.loads(text)
+    cells = document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(cells, list):
+        found = document.get("nbformat") if isinstance(document, dict) else None
+        raise ValueError(f"notebook format {found}, not 4" if found else "it has no cells")
+    sources: dict[str, str] = {}
+    for cell in cells:
+        for name in _names_in(cell, names):
+            sources.setdefault(name, _source(cell))
+    if not sources:
+        return Contents(problem="holds none of the graded cells", notebook=content)
+    attempted = sum(STUB not in source for source in sources.values())
+    notebook = text.encode("utf-8", "surrogatepass") if script else content
+    return Contents(frozenset(sources), attempted, notebook, script=script)
+
+
+def _converted(text: str) -> str:
+    """A script as the text of a notebook, by Jupytext."""
+    import jupytext
+    import nbformat
+
+    if "# %%" not in text and "# In[" not in text and "# + " not in text:
+        raise ValueError("it has no cells")
+    return nbformat.writes(jupytext.reads(text, fmt="py"))
+
+
+def _names_in(cell: Any, names: tuple[str, ...]) -> list[str]:
+    """The graded cells that this cell is: by nbgrader's name or, where that is lost, by what it defines."""
+    if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+        return []
+    metadata = cell.get("metadata")
+    known = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = known.get("grade_id") if isinstance(known, dict) else None
+    if isinstance(grade_id, str) and grade_id.removeprefix(CHECK_PREFIX) in names:
+        return [grade_id] if grade_id in names else []
+    defined = re.findall(r"^(?:async )?def (\w+)", _source(cell), re.MULTILINE)
+    return [name for name in names if name in defined]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    return "".join(line for line in lines if isinstance(line, str))

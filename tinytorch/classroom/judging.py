@@ -1,0 +1,69 @@
+"""From a hand-in to the verdict on it: what a worker does, with nothing but what the task carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from nbformat import NotebookNode
+
+from tinytorch.classroom.assignment import Assignment
+from tinytorch.classroom.classroom import Classroom
+from tinytorch.classroom.intake import problems
+from tinytorch.classroom.restore import restore
+from tinytorch.course.errors import UserError
+from tinytorch.course.notebook import parse_notebook
+from tinytorch.grading.judge import judge
+from tinytorch.grading.verdict import Verdict
+
+one_at_a_time = Lock()  # a process has one sandbox, and a worker of a cluster may have several threads
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """The file that a student handed in, not parsed yet."""
+
+    student: str
+    file: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A hand-in after judging: its submission's notebook and the verdict, or in `failure` why there is none.
+
+    `final`: the failure is the file's own, and judging it again would end in the same way.
+    """
+
+    hand_in: HandIn
+    notebook: NotebookNode | None = None
+    verdict: Verdict | None = None
+    failure: str = ""
+    final: bool = False
+
+
+def read_hand_in(classroom: Classroom, student: str, folder: Path) -> HandIn:
+    """The hand-in in a student's folder. Raises UserError where it is missing or unsafe to read."""
+    for path, reason in problems(folder, classroom.module.limits):
+        raise UserError(f"{path} {reason}.", "Replace it by the file that was meant, and grade again.")
+    path = folder / classroom.module.notebook.name
+    if not path.is_file():
+        raise UserError(f"{path} does not exist.", "Let the student hand in the notebook.")
+    return HandIn(student, path.name, path.read_bytes())
+
+
+def judge_hand_in(hand_in: HandIn, assignment: Assignment) -> Judged:
+    """In a worker: from a hand-in to the verdict on it."""
+    try:
+        submission = restore(parse_notebook(hand_in.content, hand_in.file), assignment.released, hand_in.file)
+    except UserError as error:
+        return Judged(hand_in, failure=str(error), final=True)
+    try:
+        with one_at_a_time:
+            verdict = judge(
+                submission, assignment.handed_out, sandbox=assignment.sandbox, hidden=assignment.hidden()
+            )
+    except UserError as error:
+        return Judged(hand_in, failure=str(error))
+    return Judged(hand_in, submission.notebook, verdict.shown())

@@ -1,0 +1,143 @@
+"""Recognises where a download comes from, and where in it the hand-ins begin.
+
+Zips often have a folder around everything. It is taken off where what is in it names the students; where that
+is in doubt it stays, and the preview shows what would become of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from tinytorch.classroom.contents import NOTEBOOK_SUFFIX
+from tinytorch.classroom.handins import DRIVE_PART, Entry, Parts
+from tinytorch.classroom.platforms import (
+    PLATFORMS,
+    Claim,
+    Reader,
+    described_by,
+    share,
+    without_copy_mark,
+)
+from tinytorch.course.errors import UserError
+
+PLAIN = "plain"
+ENOUGH = 0.5  # of a download's names must be understood for a platform to be recognised
+AROUND = re.compile(
+    r"submi|hand.?ins?\b|abgabe|download|export|assignment|student|collect|kernels|class\b", re.IGNORECASE
+)
+GENERIC = re.compile(  # names of folders that people make for their own work, not names of people
+    r"(first|second|third|last|old|new|final|draft|backup|copy|src|code|notebooks?|work|solution|answers?|tests?"
+    r"|tinytorch\b.*|docs?|attempt|try|version|v|hw|homework|task|part|module|week|untitled|folder|"
+    r"kernels|11_kernels)?[ _-]*\(?\d*\)?( folder)?",
+    re.IGNORECASE,
+)
+TABLES = (".csv", ".tsv", ".xls", ".xlsx")
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A platform's name, its entries below the folders around them, and who says whose they are."""
+
+    platform: str
+    entries: list[Entry]
+    reader: Reader
+
+
+def recognise(entries: list[Entry], notebook: str, sources: list[Path], wanted: str | None) -> Recognised:
+    """Where a download comes from. `wanted` is a platform's name that the instructor gave, or None.
+
+    Raises UserError where nothing in it is named as `wanted` names it.
+    """
+    levels = list(_levels(entries))
+    best, found = 0.0, None
+    for platform in PLATFORMS.values() if wanted is None else filter(None, [PLATFORMS.get(wanted)]):
+        for inside in levels:
+            reader = platform.reader(inside)
+            understood = share(reader, inside) + (platform.name == described_by(inside))
+            if understood > best and (wanted or understood >= ENOUGH):
+                best, found = understood, Recognised(platform.name, inside, reader)
+    if found:
+        return found
+    if wanted not in (None, PLAIN):
+        platform = PLATFORMS[wanted]
+        raise UserError(
+            f"{sources[0]} holds nothing that is named as {platform.title} names it ({platform.example}).",
+            "Leave out --from to have it recognised, or pass `--from plain`.",
+        )
+    labels = {_bare(source.stem) for source in sources}
+    return Recognised(PLAIN, _plain_level(levels, notebook, labels), plain_reader(notebook))
+
+
+def plain_reader(notebook: str) -> Reader:
+    """A folder for each student, or a file that begins with a name: `anna_maria_kernels_dev.ipynb`.
+
+    A file that is named as the notebook is, and no more, is nobody's.
+    """
+    title = re.compile(rf"(?P<name>.*?)[ _-]*{_loosely(notebook)}(?P<more>.*)", re.IGNORECASE | re.DOTALL)
+
+    def read(parts: Parts) -> list[Claim] | None:
+        if len(parts) > 1:
+            return [Claim(parts[0], parts[1:])]
+        if parts[0].lower().endswith(TABLES):
+            return None
+        stem = without_copy_mark(re.sub(r"(\.\w{1,8}){1,2}$", "", parts[0]))
+        found = title.fullmatch(stem)
+        name = re.sub(r"^copy of\b ?", "", found["name"] if found else stem, flags=re.IGNORECASE)
+        return [Claim(name, parts)] if name.strip(" _-.") else None
+
+    return read
+
+
+def _loosely(notebook: str) -> str:
+    return r"[ _-]?".join(re.escape(word) for word in re.split(r"[ _-]", notebook))
+
+
+def _levels(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """The entries, then again without each folder that is around all of them."""
+    while entries:
+        yield entries
+        tops = {entry.parts[0] for entry in entries}
+        if len(tops) > 1 or any(len(entry.parts) == 1 for entry in entries):
+            return
+        entries = [replace(entry, parts=entry.parts[1:]) for entry in entries]
+    if not entries:
+        yield []
+
+
+def _plain_level(levels: list[list[Entry]], notebook: str, labels: set[str]) -> list[Entry]:
+    """Where the students begin: at the names of several, else below folders whose names say what they are."""
+    if _names_students(levels[-1], notebook):
+        return levels[-1]
+    for inside, below in pairwise(levels):
+        top = inside[0].parts[0]
+        around = _bare(top) in labels or AROUND.search(top)
+        own = all(GENERIC.fullmatch(entry.parts[0]) for entry in below)
+        if not around or own or _holds_notebook(below, notebook):
+            return inside
+    return levels[-1]
+
+
+def _names_students(entries: list[Entry], notebook: str) -> bool:
+    """Whether the names at the top are those of several people, and not of one person's folders and files."""
+    folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1 or entry.is_folder}
+    files = [entry.parts[0] for entry in entries if len(entry.parts) == 1 and not entry.is_folder]
+    notebooks = [name for name in files if NOTEBOOK_SUFFIX.search(name)]
+    if _holds_notebook(entries, notebook) or any(GENERIC.fullmatch(name) for name in folders):
+        return False
+    return len(folders) + len(notebooks) >= 2
+
+
+def _holds_notebook(entries: list[Entry], notebook: str) -> bool:
+    """Whether the notebook itself lies at the top: what is around it is a student's folder."""
+    title = re.compile(_loosely(notebook), re.IGNORECASE)
+    return any(len(entry.parts) == 1 and title.match(entry.parts[0]) for entry in entries)
+
+
+def _bare(name: str) -> str:
+    """A folder's or zip's name without what a download adds to it."""
+    part = DRIVE_PART.fullmatch(name)
+    return without_copy_mark(part["name"] if part else name).casefold()

@@ -1,0 +1,153 @@
+"""A cell's code as Python reads it: magics resolved, and what cannot be read told from what cannot run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+LONGEST = 100_000
+"""Characters of one cell, and of a line of magics; the longest cell of the module's own has 6,000."""
+DEEPEST = 400
+"""Levels of a syntax tree. The module's own code has 17; Python itself stops at some 1,000 to 10,000."""
+
+_FOR_IPYTHON = re.compile(r"^\s*[%!?/,;]|\?\s*$|=\s*[%!]|^\s*(>>>|In ?\[)|\A\s+\S", re.MULTILINE)
+CODE_MAGICS = {"time", "timeit", "prun", "capture", "memit", "mprun", "lprun"}
+LOADING_MAGICS = {
+    "run", "load", "loadpy", "macro", "rerun", "rep", "recall", "paste", "cpaste", "edit", "ed", "store",
+    "alias_magic", "debug", "exec",
+}  # fmt: skip
+QUIET_MAGICS = {
+    "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "env", "set_env", "pip",
+    "conda", "cd", "pwd", "ls", "who", "whos", "who_ls", "lsmagic", "precision", "history", "hist", "html",
+    "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", "writefile", "file",
+    "system", "sx", "sc", "pinfo", "pinfo2", "pdoc", "psource", "psearch", "pfile", "pprint", "xmode",
+    "colors", "logstart", "logstop", "reset", "reset_selective", "xdel", "automagic", "doctest_mode", "gui",
+    "notebook", "page", "quickref", "tb", "pdb", "pypy", "perl", "ruby", "python", "python2", "python3",
+}  # fmt: skip
+_AUTOMAGIC = re.compile(rf"({'|'.join(sorted(CODE_MAGICS | LOADING_MAGICS | {'pylab'}))})\b")
+
+
+class Unreadable(Exception):
+    """This code may run, but it is too long or too deep to be read."""
+
+
+@dataclass
+class Text:
+    """One piece of Python source, and where it stands in its cell."""
+
+    source: str
+    tree: ast.Module
+    first_line: int = 1
+    loads: list[tuple[int, str]] = field(default_factory=list)  # magics that run what cannot be read here
+    stars: list[str] = field(default_factory=list)  # modules that a magic imports all names of
+
+
+def texts_of(source: str) -> list[Text]:
+    """All code that running this cell may run; nothing where Python itself rejects it.
+
+    A cell that IPython changes and that is Python as it stands is read both ways. Raises `Unreadable`.
+    """
+    if len(source) > LONGEST:
+        raise Unreadable(f"the cell is longer than {LONGEST:,} characters")
+    found = list(_parsed(source, source, 1))
+    if _FOR_IPYTHON.search(source):
+        changed = as_ipython_reads(source)
+        if changed != source:
+            found += _parsed(changed, source, 1)
+    line = source.strip()
+    if _AUTOMAGIC.match(line) and "\n" not in line:  # IPython takes `time f(x)` for `%time f(x)`
+        found += _parsed(as_ipython_reads("%" + line), source, 1)
+    return found
+
+
+def as_ipython_reads(source: str) -> str:
+    """The cell with magics, shell lines and help turned into calls, as IPython runs it."""
+    from IPython.core.inputtransformer2 import TransformerManager  # half a second that few cells need
+
+    try:
+        return TransformerManager().transform_cell(source)
+    except SyntaxError:
+        return source
+    except (RecursionError, MemoryError) as error:
+        raise Unreadable("the cell is nested too deeply") from error
+
+
+def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
+    try:
+        tree = ast.parse(source)
+        _check_depth(tree)
+    except (SyntaxError, ValueError):
+        return
+    except (RecursionError, MemoryError) as error:
+        raise Unreadable("the cell is nested too deeply") from error
+    if source != original and first_line == 1:
+        _put_back_lines(tree, source, original)
+    text = Text(source, tree, first_line)
+    yield text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in (
+            "run_line_magic",
+            "run_cell_magic",
+        ):
+            yield from _magic(text, node)
+
+
+def _check_depth(tree: ast.Module) -> None:
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise Unreadable("the cell is nested too deeply")
+
+
+def _put_back_lines(tree: ast.Module, source: str, original: str) -> None:
+    """Give each node the line of the student's cell: IPython drops empty lines and joins continued magics."""
+    matcher = SequenceMatcher(None, source.splitlines(), original.splitlines(), autojunk=False)
+    line_of = {}
+    for _, start, stop, begin, end in matcher.get_opcodes():
+        for line in range(start, stop):
+            line_of[line + 1] = min(begin + line - start, max(end - 1, begin)) + 1
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):
+            node.cell_line = line_of.get(node.lineno, node.lineno)
+
+
+def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
+    """What a magic runs: the code in its line, and in the cell below it."""
+    values = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    if len(values) != len(call.args) or len(values) < 2:
+        return
+    name, line, *body = values
+    number = getattr(call, "cell_line", call.lineno) + text.first_line - 1
+    if name in LOADING_MAGICS:
+        text.loads.append((number, name))
+    elif name == "pylab":
+        text.stars += ["numpy", "matplotlib.pyplot"]
+    elif name not in QUIET_MAGICS:
+        if name not in ("time", "timeit", "prun") and re.search(r"[${]", line):
+            text.loads.append((number, name))  # IPython puts the values of variables in
+        yield from _inner(_without_options(line), number)
+        yield from _inner("\n".join(body), number + 1)
+
+
+def _inner(source: str, first_line: int) -> Iterator[Text]:
+    if not source.strip():
+        return
+    for text in texts_of(source):
+        yield Text(text.source, text.tree, text.first_line + first_line - 1, text.loads, text.stars)
+
+
+def _without_options(line: str) -> str:
+    """`-n 10 -r3 f(x)` without its options: the longest end of the line, by words, that is code."""
+    words = list(re.finditer(r"\S+", line))[:12]
+    for word in words:
+        try:
+            ast.parse(line[word.start() :])
+            return line[word.start() :]
+        except (SyntaxError, ValueError):
+            continue
+    return line

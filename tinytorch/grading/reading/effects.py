@@ -1,0 +1,157 @@
+"""What a piece of code may change that outlives it: a kernel could find a product there."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from tinytorch.grading.reading.changes import (
+    READING_METHODS,
+    called,
+    is_mutable_default,
+    is_self,
+    method_around,
+    plain_around,
+    touch,
+)
+from tinytorch.grading.reading.scopes import Node
+from tinytorch.grading.reading.table import words
+
+LOOKING_IN = words("globals locals vars")
+LOOKED_IN = words("__dict__ modules environ")
+AROUND = words(
+    "__globals__ __code__ __closure__ __defaults__ __kwdefaults__ __builtins__ __subclasses__ __bases__ "
+    "cell_contents f_globals f_locals f_builtins f_back _getframe currentframe gi_frame tb_frame ag_frame "
+    "cr_frame get_objects "
+    "get_referents get_referrers user_ns user_global_ns user_module run_cell run_cell_async run_code "
+    "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
+    "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
+    "__wrapped__"
+)
+GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
+SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
+EVALUATING = words("exec eval compile execfile __builtins__")
+AROUND_MODULES = words(
+    "builtins builtins.exec builtins.eval __main__ ctypes _ctypes _testcapi cffi imp runpy code codeop "
+    "unittest.mock mock forbiddenfruit"
+)
+
+
+@dataclass
+class Effects:
+    """Names are module-level ones. A change is "plain" where what it puts in is surely no function."""
+
+    stores: dict[str, int] = field(default_factory=dict)  # attribute set on any object but `self`: line
+    own_stores: dict[str, int] = field(default_factory=dict)  # attribute set on a method's own `self`
+    stores_any: list[int] = field(default_factory=list)  # `setattr` with a computed name
+    replaced: list[tuple[Node, int]] = field(default_factory=list)  # objects of which a part is set
+    touched: dict[str, str] = field(default_factory=dict)  # name: "whole", "deep" (an element) or "call"
+    kept: set[str] = field(default_factory=set)  # names whose object gets something that is not plain
+    touched_attributes: dict[str, str] = field(default_factory=dict)
+    keeps_inside: bool = False  # a default argument or an instance gets something that is not plain
+    keeps_around: bool = False  # a variable of the function around it does
+    around: list[tuple[str, int]] = field(default_factory=list)  # ways around reading, anywhere
+    passed_on: list[Node] = field(default_factory=list)  # names used other than by `name.part`
+
+
+def of(node: Node | None, nodes: list[Node]) -> Effects:
+    """The effects of a piece with these nodes."""
+    effects = Effects()
+    for each in nodes:  # one pass; names and attributes in turn
+        line = getattr(each, "line", None) or 1
+        match each:
+            case ast.Attribute(ctx=ast.Store() | ast.Del()):
+                own = is_self(each.value)
+                (effects.own_stores if own else effects.stores)[each.attr] = line
+                if own:
+                    effects.keeps_inside |= method_around(each).name != "__init__" and not plain_around(each)
+                else:
+                    effects.replaced.append((each.value, line))
+            case ast.Subscript(ctx=ast.Store() | ast.Del()):
+                effects.replaced.append((each.value, line))
+            case ast.Call():
+                _call(effects, each, line)
+            case ast.Import() | ast.ImportFrom():
+                names = [getattr(each, "module", None) or "", *(alias.name for alias in each.names)]
+                names += [f"{names[0]}.{alias.name}" for alias in each.names]
+                effects.around += [(f"`{name}`", line) for name in names if name in AROUND_MODULES]
+        if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Load):
+            _mention(effects, each)
+    return effects
+
+
+def _call(effects: Effects, node: Node, line: int) -> None:
+    name = called(node)
+    if name in ("setattr", "delattr", "__setattr__", "__delattr__") and node.args:
+        target, wanted = node.args[0], node.args[1] if len(node.args) > 1 else None
+        if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
+            (effects.own_stores if is_self(target) else effects.stores)[wanted.value] = line
+        else:
+            effects.stores_any.append(line)
+        if not is_self(target):
+            effects.replaced.append((target, line))
+    elif isinstance(node.func, ast.Attribute) and name not in READING_METHODS:
+        inside = node.func.value
+        looked = getattr(inside, "attr", None) in LOOKED_IN - {"environ"}
+        looked = looked or (isinstance(inside, ast.Call) and getattr(inside.func, "id", "") in LOOKING_IN)
+        if looked:
+            effects.replaced.append((inside, line))
+    if name in ("run_line_magic", "run_cell_magic", "magic") and not all(
+        isinstance(arg, ast.Constant) for arg in node.args
+    ):
+        effects.around.append((f"`{name}` with computed text", line))
+
+
+def _shell(effects: Effects, node: Node, line: int) -> None:
+    """IPython's shell is asked for: only magics, shell lines and looks at it are surely harmless."""
+    call = node.parent
+    if isinstance(call, ast.Call) and call.func is node:
+        method = call.parent
+        if isinstance(method, ast.Attribute) and method.attr in SHELL_METHODS:
+            return
+        if touch(call) is None and not isinstance(method, ast.Attribute):
+            return
+    effects.around.append(("`get_ipython()`", line))
+
+
+def _mention(effects: Effects, node: Node) -> None:
+    """A name or attribute is read: may its object change by that?"""
+    line = getattr(node, "line", None) or 1
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    owner = node.whose.get(name) if isinstance(node, ast.Name) else "attribute"
+    if owner == "attribute" and name in AROUND:
+        effects.around.append((f"`.{name}`", line))
+        return
+    if name == "get_ipython":
+        return _shell(effects, node, line)
+    how = touch(node)
+    if owner in ("module", None) and name in EVALUATING:
+        effects.around.append((f"`{name}`", line))
+    if owner in ("module", "class"):
+        if name in LOOKING_IN:
+            looked = isinstance(node.parent, ast.Call) and node.parent.func is node
+            if looked and isinstance(node.parent.parent, ast.Call) and called(node.parent.parent) == GRADER:
+                effects.around.append((f"`{GRADER}`", line))
+            elif not looked or touch(node.parent) == "whole":
+                effects.around.append((f"`{name}`", line))
+            return
+        if how:
+            effects.touched[name] = max(effects.touched.get(name, ""), how)
+            if not plain_around(node):
+                effects.kept.add(name)
+        if not isinstance(node.parent, ast.Attribute):
+            effects.passed_on.append(node)
+    elif owner == "attribute":
+        if name in LOOKED_IN - {"environ"}:
+            if how == "whole":
+                effects.around.append((f"`.{name}`", line))
+        elif how and not isinstance(node.parent, ast.Call):
+            effects.touched_attributes[name] = max(effects.touched_attributes.get(name, ""), how)
+            if isinstance(node.value, ast.Name) and not plain_around(node):
+                effects.keeps_inside |= is_self(node.value) and how == "whole"
+        elif how and node.parent.func is not node:
+            effects.touched_attributes[name] = max(effects.touched_attributes.get(name, ""), how)
+    elif how == "whole" and owner == "free" and not plain_around(node):
+        effects.keeps_around = True
+    elif how == "whole" and is_mutable_default(node) and not plain_around(node):
+        effects.keeps_inside = True

@@ -1,0 +1,140 @@
+"""What code a kernel reaches: what it reads by name, and what changes the objects that it reads."""
+
+from __future__ import annotations
+
+import ast
+
+from tinytorch.grading.reading.reader import Entry, Submission
+from tinytorch.grading.reading.scopes import Node
+
+
+class Reach:
+    """Grows until nothing is added.
+
+    entries: the pieces reached, in the order in which they were found
+    names: the module-level names that they read
+    attributes: the names of attributes and imported parts that they use
+    carriers: functions and names through which something could be put into an object that is read
+    """
+
+    def __init__(self, kernel: str, submission: Submission):
+        self.submission = submission
+        self.entries: dict[Entry, None] = {}
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.owns: set[str] = set()
+        self.carriers: set[str] = set()
+        self.waiting: list[Entry] = []
+        self.need(kernel)
+        while self.waiting or self.join():
+            while self.waiting:
+                self.add(self.waiting.pop(0))
+
+    def need(self, name: str) -> None:
+        if name not in self.names:
+            self.names.add(name)
+            self.waiting += self.submission.names.get(name, ())
+
+    def add(self, entry: Entry) -> None:
+        if entry in self.entries:
+            return
+        piece = entry.piece
+        if piece.kind == "import":
+            self.attributes |= {path.rpartition(".")[2] for path in piece.binds.values() if path}
+            return
+        self.entries[entry] = None
+        self.attributes |= {name for _, name, _ in piece.attributes}
+        self.attributes |= {name for _, name, _ in piece.imports if name}
+        self.owns |= piece.owns
+        if piece.kind == "class":
+            self.waiting += [other for other in self.submission.entries if other.piece in piece.members]
+        for name in (*piece.reads, *piece.maybe):
+            self.need(name)
+        if piece.kind == "code":  # what is bound together may share an object
+            for name in piece.binds:
+                self.need(name)
+
+    def join(self) -> bool:
+        """Add what may change something that is reached; whether there was anything."""
+        keepers = {name for entry in self.entries if entry.piece.effects.keeps_around
+                   for name in self.known_as(entry)}  # fmt: skip
+        for entry in self.entries:
+            if self.keeps(entry) or keepers & _decorators(entry.piece.node):
+                self.carriers |= self.known_as(entry)
+        others = [entry for entry in self.submission.entries if entry not in self.entries]
+        found = [entry for entry in others if entry.piece.kind != "import" and self.changes(entry)]
+        for entry in found:
+            self.carriers |= self.known_as(entry)
+        self.waiting += found
+        return bool(found)
+
+    @staticmethod
+    def known_as(entry: Entry) -> set[str]:
+        return {*entry.piece.binds, *([entry.owner] if entry.owner else [])}
+
+    def keeps(self, entry: Entry) -> bool:
+        """Whether a reached function puts what it is called with where a later call finds it."""
+        does = entry.piece.effects
+        if entry.piece.kind != "def":
+            return False
+        kept = does.touched if self.submission.shadows else does.kept
+        return does.keeps_inside or any(
+            name in self.names and self.submission.is_state(name) and does.touched.get(name) != "call"
+            for name in kept
+            if name in does.touched
+        )
+
+    def changes(self, entry: Entry) -> bool:
+        piece, does = entry.piece, entry.piece.effects
+        if self.carriers & (piece.reads.keys() | piece.maybe):
+            return True
+        stores = {*does.stores, *(does.own_stores if entry.owner in self.submission.unbound else ())}
+        if does.stores_any or any(name in self.attributes or _is_special(name) for name in stores):
+            return True
+        if any(self.changes_name(name, how) for name, how in does.touched.items()):
+            return True
+        own = self.attributes & self.owns - self.submission.library.names
+        if any(name in own and how == "whole" for name, how in does.touched_attributes.items()):
+            return True
+        return bool(does.passed_on) and self.hands_on_a_module(entry)
+
+    def changes_name(self, name: str, how: str) -> bool:
+        if name in self.carriers:
+            return True
+        if name not in self.names or not self.submission.is_state(name):
+            return False
+        if how == "call" and name in self.submission.classes:
+            return False
+        return how != "deep" or not self.submission.is_flat(name)
+
+    def hands_on_a_module(self, entry: Entry) -> bool:
+        """Whether a module goes where some function sets parts of whatever it is given."""
+        submission = self.submission
+        if not any(each.piece.effects.stores_any for each in submission.entries):
+            return False
+        return any(submission.paths(node.id) & submission.library.modules and _is_handed(node)
+                   for node in entry.piece.effects.passed_on)  # fmt: skip
+
+
+def _decorators(node: Node | None) -> set[str]:
+    return {part.id for decorator in getattr(node, "decorator_list", ()) for part in ast.walk(decorator)
+            if isinstance(part, ast.Name)}  # fmt: skip
+
+
+def _is_special(name: str) -> bool:
+    """Operators and calls look such attributes up without naming them."""
+    return name.startswith("__") and name not in (
+        "__name__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__all__",
+    )
+
+
+def _is_handed(node: Node) -> bool:
+    return isinstance(node.parent, ast.Call | ast.Tuple | ast.List | ast.keyword)
+
+
+def reach(kernel: str, submission: Submission) -> Reach:
+    return Reach(kernel, submission)

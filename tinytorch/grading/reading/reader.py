@@ -1,0 +1,214 @@
+"""Follows what a kernel can reach through all cells, and holds it against the table."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinytorch.grading.reading import changes, effects, table
+from tinytorch.grading.reading.cells import Unreadable
+from tinytorch.grading.reading.facts import Piece, facts_of
+from tinytorch.grading.reading.library import Library, is_protected
+from tinytorch.grading.reading.scopes import Node
+from tinytorch.sandbox import limited
+
+ALL_CELLS = 1_000_000
+"""Characters of code in one notebook; the module's own has 110,000."""
+SHELL_NAMES = re.compile(r"_+|_i+|_i?\d+|_[ido]h|In|Out")  # IPython keeps inputs and results under them
+MAKERS = changes.CONSTANT_MAKERS | changes.ARRAY_MAKERS | changes.COMPILERS
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line that the exercise does not allow, and why."""
+
+    label: str
+    line: int
+    message: str
+
+
+@dataclass(eq=False)
+class Entry:
+    """A piece of this submission: whose cell it stands in, and for a method its class."""
+
+    label: str
+    piece: Piece
+    owner: str | None = None
+
+
+class Submission:
+    """Every piece of code of a submission, by the module-level names that it binds."""
+
+    def __init__(self, cells: Iterable[tuple[str, str]], library: Library):
+        self.library = library
+        self.entries: list[Entry] = []
+        self.unread: list[Finding] = []
+        self.names: dict[str, list[Entry]] = defaultdict(list)
+        total = 0
+        for label, source in cells:
+            total += len(source)
+            limited.note(label)
+            if total > ALL_CELLS:
+                self.unread.append(
+                    Finding(label, 1, f"the cells hold more than {ALL_CELLS:,} characters of code")
+                )
+                break
+            try:
+                self._add(label, source)
+            except (Unreadable, RecursionError, MemoryError) as error:
+                reason = error if isinstance(error, Unreadable) else "the cell is nested too deeply"
+                self.unread.append(Finding(label, 1, f"{reason}, so it cannot be read"))
+        self.stars = [(entry, module) for entry in self.entries for module in entry.piece.stars]
+        self.classes = {entry.piece.node.name for entry in self.entries if entry.piece.kind == "class"}
+        self.unbound = {
+            base.id for entry in self.entries for base, _, _ in entry.piece.attributes
+            if isinstance(base, ast.Name) and base.id in self.classes
+        }  # fmt: skip
+        defined = {entry.piece.node.name for entry in self.entries if entry.piece.kind in ("def", "class")}
+        self.shadows = bool(defined & MAKERS)
+        self._state: dict[str, bool] = {}
+
+    def _add(self, label: str, source: str) -> None:
+        facts = facts_of(source)
+        for line, magic in facts.loads:
+            self.unread.append(Finding(label, line, f"`%{magic}` runs code that cannot be read"))
+        for piece in facts.pieces:
+            self._enter(Entry(label, piece))
+
+    def _enter(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        for name in entry.piece.binds:
+            self.names[name].append(entry)
+        for member in entry.piece.members:
+            inner = Entry(entry.label, member, entry.piece.node.name)
+            self._enter(inner)
+
+    def paths(self, name: str) -> set[str]:
+        """What an imported name means."""
+        return {entry.piece.binds[name] for entry in self.names.get(name, ()) if entry.piece.binds[name]}
+
+    def is_state(self, name: str) -> bool:
+        """Whether this name may stand for an object that code elsewhere can change."""
+        if name not in self._state:
+            self._state[name] = False
+            self._state[name] = any(map(self._is_mutable, self.names.get(name, ())))
+        return self._state[name]
+
+    def _is_mutable(self, entry: Entry) -> bool:
+        piece = entry.piece
+        if piece.kind == "class":
+            return any(member.kind == "code" and member.owns and not member.rigid for member in piece.members)
+        if piece.kind != "code":
+            return False
+        kinds = {other.piece.kind for name in piece.reads for other in self.names.get(name, ())}
+        return not piece.rigid or "class" in kinds or self.shadows or any(map(self.is_state, piece.reads))
+
+    def is_flat(self, name: str) -> bool:
+        """Whether that object's parts, at least, cannot be changed."""
+        return all(entry.piece.flat for entry in self.names.get(name, ()))
+
+    @cached_property
+    def problem(self) -> Finding | None:
+        return next(self.problems(), None)
+
+    def defines(self, name: str | None, method: str) -> bool:
+        """Whether this is a class that defines the method and that all code only ever calls."""
+        found = self.names.get(name or "", ())
+        if len(found) != 1 or found[0].piece.node.bases or found[0].piece.node.decorator_list:
+            return False
+        uses = [node for entry in self.entries for node in entry.piece.effects.passed_on if node.id == name]
+        methods = {key for member in found[0].piece.members if member.kind == "def" for key in member.owns}
+        called = all(isinstance(node.parent, ast.Call) and node.parent.func is node for node in uses)
+        return method in methods and called and name not in self.unbound
+
+    def problems(self) -> Iterator[Finding]:
+        """What no submission may hold anywhere, because no reading could then be true."""
+        yield from self.unread
+        for entry in self.entries:
+            for what, line in entry.piece.effects.around:
+                if self._is_library(what.strip("`.")) == (what != f"`{effects.GRADER}`"):
+                    yield Finding(entry.label, line, f"{what} can change what other code means")
+            for target, line in entry.piece.effects.replaced:
+                path = self.path_of(target, entry.piece)
+                if path and is_protected(path):
+                    yield Finding(entry.label, line, f"this replaces a part of a library (`{path}`)")
+        for entry, module in self.stars:
+            if module not in table.STAR_SAFE and module not in self.library.modules:
+                message = (
+                    f"`from {module} import *` can give any name another meaning: import names one by one"
+                )
+                yield Finding(entry.label, entry.piece.line, message)
+
+    def _is_library(self, name: str) -> bool:
+        """Whether no cell gives this name a meaning of its own."""
+        return all(entry.piece.kind == "import" for entry in self.names.get(name, ()))
+
+    def path_of(self, node: Node, piece: Piece, depth: int = 8) -> str | None:
+        """The dotted path of a library's object, as far as imports and other names for them tell."""
+        if depth == 0:
+            return None
+        match node:
+            case ast.Attribute():
+                base = self.path_of(node.value, piece, depth - 1)
+                return base and f"{base}.{node.attr}"
+            case ast.Subscript():
+                base = self.path_of(node.value, piece, depth - 1)
+                return "builtins" if base == "sys.modules" else base
+            case ast.Call():
+                name = changes.called(node)
+                if name in ("vars", "getattr", "type") and node.args:
+                    return self.path_of(node.args[0], piece, depth - 1)
+                return "builtins" if name in ("import_module", "__import__", "reload", "globals") else None
+            case ast.Name():
+                return self._path_of_name(node, piece, depth)
+        return None
+
+    def _path_of_name(self, node: Node, piece: Piece, depth: int) -> str | None:
+        if node.id in piece.local_imports:
+            return piece.local_imports[node.id]
+        if node.whose.get(node.id) != "module":
+            values = piece.aliases.get(node.id, ())
+            return next(filter(None, (self.path_of(value, piece, depth - 1) for value in values)), None)
+        if paths := self.paths(node.id):
+            return min(paths)
+        for entry in self.names.get(node.id, ()):
+            for value in entry.piece.aliases.get(node.id, ()):
+                if path := self.path_of(value, entry.piece, depth - 1):
+                    return path
+        return None
+
+
+def first_finding(kernel: str, submission: Submission) -> Finding | None:
+    """The first line that this kernel may not hold or reach."""
+    from tinytorch.grading.reading.reach import reach
+    from tinytorch.grading.reading.rules import Rules
+
+    if submission.problem:
+        return submission.problem
+    reached = reach(kernel, submission)
+    rules = Rules(kernel, submission, reached)
+    return next((finding for entry in reached.entries for finding in rules.findings(entry)), None)
+
+
+def read_cells(cells: list, kernels: list[str], allow: list[str]) -> list[dict]:
+    """The first finding of each kernel, as plain data; runs in the limited process."""
+    sys.setrecursionlimit(4_000)  # trees are at most `DEEPEST` deep, and each level takes a few calls
+    submission = Submission([(label, source) for label, source in cells], Library(allow))
+    found = []
+    for kernel in kernels:
+        finding = first_finding(kernel, submission)
+        if finding:
+            found.append(
+                {"kernel": kernel, "label": finding.label, "line": finding.line, "message": finding.message}
+            )
+    return found
+
+
+def is_builtin(name: str) -> bool:
+    return hasattr(builtins, name)

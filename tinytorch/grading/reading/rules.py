@@ -1,0 +1,131 @@
+"""Which lines of the code that a kernel reaches are not allowed in it, and what its student is told."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+
+from tinytorch.grading.reading import table
+from tinytorch.grading.reading.changes import is_self
+from tinytorch.grading.reading.library import names_of_libraries
+from tinytorch.grading.reading.reach import Reach
+from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, is_builtin
+from tinytorch.grading.reading.scopes import Node
+
+PRODUCTS = table.words(
+    "dot matmul einsum inner tensordot vdot vecdot matvec vecmat multi_dot matrix asmatrix convolve "
+    "correlate blas __matmul__ __rmatmul__ __imatmul__ matrix_power sumprod polymul mm bmm"
+)
+OLDER_MATRICES = "beside scipy's older `csr_matrix`, `{}` can be a product of matrices: use `csr_array`"
+TILES_COME_LATER = "the register tile belongs to the later kernels: here the three loops are the exercise"
+
+
+class Rules:
+    """The table, applied to what one kernel reaches."""
+
+    def __init__(self, kernel: str, submission: Submission, reached: Reach):
+        self.kernel, self.submission, self.reached = kernel, submission, reached
+        self.library = submission.library
+
+    def findings(self, entry: Entry) -> Iterator[Finding]:
+        """What is wrong with one piece, in no particular order of lines."""
+        for line, message in self._messages(entry):
+            yield Finding(entry.label, line, message)
+
+    def _messages(self, entry: Entry) -> Iterator[tuple[int, str]]:
+        piece = entry.piece
+        for operator, line in piece.operators:
+            if operator == "@":
+                yield line, "`@` is the library's product: write the loops"
+            elif self.has_sparse_matrices:
+                yield line, OLDER_MATRICES.format(operator)
+        for what, line in piece.hidden:
+            yield line, f"{what} hides what is used"
+        for module, name, line in piece.imports:
+            if problem := self.importing(module, name):
+                yield line, problem
+        for base, name, line in piece.attributes:
+            if problem := self.attribute(base, name, entry):
+                yield line, problem
+        for name, line in piece.reads.items():
+            if problem := self.name(name):
+                yield line, problem
+
+    @cached_property
+    def has_sparse_matrices(self) -> bool:
+        used = self.reached.attributes | self.reached.names
+        return bool(used & table.SPARSE_MATRICES)
+
+    def importing(self, module: str, name: str | None) -> str | None:
+        module = {".tensor": "tinytorch.core.tensor"}.get(module, module)
+        path = f"{module}.{name}" if name else module
+        if module not in self.library.modules:
+            return None if name and path in self.library.modules else f"`{module}` is not for this exercise"
+        return self.part(name, path) if name and name != "*" and path not in self.library.modules else None
+
+    def attribute(self, base: Node, name: str, entry: Entry) -> str | None:
+        if self.is_plain(name) or self.is_own(base, name, entry):
+            return None
+        shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
+        if name in self.reached.owns and self.submission.path_of(base, entry.piece) is None:
+            return f"`{shown}` may be a library's: give what is yours another name than `{name}`"
+        return self.part(name, shown)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether this name is in the table and nothing about this kernel speaks against it."""
+        if name not in self.library.names or name in table.TILES or name in table.LOOPS:
+            return False
+        return name not in table.MULTIPLIES or not self.has_sparse_matrices
+
+    def is_own(self, base: Node, name: str, entry: Entry) -> bool:
+        """Whether this attribute is surely the submission's: no library's object has one of that name, or it
+        is looked up on a method's own `self`, of a class to whose methods nothing else can be given."""
+        if name not in self.reached.owns or self.submission.path_of(base, entry.piece) is not None:
+            return False
+        if name not in names_of_libraries():
+            return True
+        return (
+            is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
+        )
+
+    def part(self, name: str, shown: str) -> str | None:
+        """Why this attribute or part of a library may not be used."""
+        if self.kernel == "matmul_baseline" and name in table.TILES:
+            return TILES_COME_LATER
+        if name in table.LOOPS and name != self.kernel:
+            return f"`{name}` is another graded product: write the loops"
+        if name in table.MULTIPLIES and self.has_sparse_matrices:
+            return OLDER_MATRICES.format(shown)
+        if name in self.library.names:
+            return None
+        if name in PRODUCTS:
+            return f"`{shown}` is the library's product: write the loops"
+        return f"`{shown}` is not among what a kernel of loops may use"
+
+    def name(self, name: str) -> str | None:
+        bound = self.submission.names.get(name, ())
+        if name in table.LOOPS and name != self.kernel:
+            return f"`{name}` is another graded product: write the loops"
+        if self.kernel == "matmul_baseline" and name in table.TILES:
+            return TILES_COME_LATER
+        if SHELL_NAMES.fullmatch(name):
+            return f"`{name}` may be what a cell left behind: give the value a name of its own"
+        for path in self.submission.paths(name):
+            if problem := self.imported(path, name):
+                return problem
+        if bound or name in self.library.builtins:
+            return None
+        if any(module for _, module in self.submission.stars) and not is_builtin(name):
+            return self.part(name, name)
+        return f"`{name}` hides what is used" if is_builtin(name) else None
+
+    def imported(self, path: str, name: str) -> str | None:
+        module, _, part = path.rpartition(".")
+        if module == ".tensor":
+            module = "tinytorch.core.tensor"
+        if path in self.library.modules:
+            return None
+        if module not in self.library.modules:
+            return f"`{path}` is not for this exercise: write the loops"
+        return self.part(part, path)
