@@ -109,6 +109,7 @@ from tinytorch.hardware import (
     block_lengths,
     in_place_depth,
     multiply_tile,
+    narrowed,
     num_threads,
     one_thread,
     panel_buffer,
@@ -117,6 +118,8 @@ from tinytorch.hardware import (
     run_chunks,
     streaming,
     tile_shape,
+    turn,
+    widened,
 )
 from tinytorch.hardware.int8 import (
     MAX_INT32_DEPTH,
@@ -1282,6 +1285,12 @@ def _row_major(X: np.ndarray) -> tuple[np.ndarray, bool]:
     return _contiguous(X.T if turned else X), turned
 
 
+def _as_dtype(X: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """X in the dtype to compute in; float16 is widened in memory that the next call uses again."""
+    half = X.dtype == np.float16 and dtype == np.float32
+    return widened(X, name) if half else X.astype(dtype, copy=False)
+
+
 def _rows_of(X: np.ndarray) -> tuple[np.ndarray, bool]:
     """`_row_major`, without a view where X is what compiled code takes already."""
     return (X, False) if X.flags.carray else _row_major(X)
@@ -1380,14 +1389,14 @@ def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | 
     C = np.empty((A.shape[0], B.shape[1]), dtype)
     if block_size is None and _multiply_in_place(A, B, C):
         return Tensor(C)
-    A, B = A.astype(dtype, copy=False), B.astype(dtype, copy=False)
+    A, B = _as_dtype(A, dtype, "A"), _as_dtype(B, dtype, "B")
     if _is_turned(A) and _is_turned(B):  # (A B)^T = B^T A^T, and both of these lie by rows
         C = C.reshape(C.shape[::-1])
         _multiply_packed(B.T, A.T, C, block_size)
         C = C.T
     else:
         _multiply_packed(A, B, C, block_size)
-    return Tensor(C.astype(result_dtype, copy=False))
+    return Tensor(narrowed(C) if result_dtype == np.float16 else C)
 
 
 @njit(nogil=True)
@@ -1413,15 +1422,17 @@ def _pack(X, turned, row, rows, col, cols, panel):
 
     `turned` says that the array X is the transpose: read X[col + c, row + r] then. A panel of A is as high as
     the tile and as wide as the depth; a panel of B is as high as the depth and as wide as the tile.
+
+    For the turned case there is an instruction, `turn(part of X, panel)`: panel[r, c] = part[c, r]. A loop that
+    does the same reads down the columns of X.
     """
     # An index below 0 would count from the end. Where the compiler knows that there is none, it uses vectors.
     assert row >= 0 and col >= 0
     ### BEGIN SOLUTION
-    for r in range(rows):
-        if turned:
-            for c in range(cols):
-                panel[r, c] = X[col + c, row + r]
-        else:
+    if turned:
+        turn(X[col : col + cols, row : row + rows], panel)
+    else:
+        for r in range(rows):
             for c in range(cols):
                 panel[r, c] = X[row + r, col + c]
     ### END SOLUTION

@@ -12,7 +12,7 @@ from numba.core.registry import cpu_target
 from tinytorch.hardware.blocks import MASKED_LOAD_BYTES
 from tinytorch.hardware.target import target_registers
 
-I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 
 @dataclass(frozen=True)
