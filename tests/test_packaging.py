@@ -83,7 +83,9 @@ def test_there_is_one_version():
         [sys.executable, "-m", "tinytorch.tito", "--version"], capture_output=True, text=True
     )
     assert said.stdout == f"tito {tinytorch.__version__}\n"
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    newest = re.search(
+        r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert newest and newest[1] == tinytorch.__version__
 
 
