@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 
 import loky
 import numpy as np
@@ -54,6 +55,7 @@ __all__ = [
     "vectorized_relu",
 ]
 
+MAX_INT64 = np.iinfo(np.int64).max
 REAL_NUMBERS = frozenset(
     map(np.dtype, "bBhHiIlLqQefd")
 )  # integers and floats up to 64 bits, in native byte order
@@ -73,8 +75,17 @@ def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
 def _dtypes(*operands: np.ndarray) -> tuple[np.dtype, np.dtype]:
     """What to compute in (float32 for float16, int64 for integers), and what to return the result in."""
     result = np.result_type(*operands)
-    result = result if result.kind == "f" else np.dtype(np.int64)
+    if result.kind != "f":
+        _check_int64(*operands)
+        result = np.dtype(np.int64)
     return np.dtype(np.float32) if result == np.float16 else result, result
+
+
+def _check_int64(*operands: np.ndarray) -> None:
+    """ValueError where an unsigned operand holds a number that would wrap around in int64."""
+    for array in operands:
+        if array.dtype == np.uint64 and array.max(initial=0) > MAX_INT64:
+            raise ValueError(f"integers are computed in int64, and {array.max()} does not fit")
 
 
 def _check_product(A, B) -> None:
@@ -279,7 +290,10 @@ def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
             f"out must be writable, C-contiguous, of shape {x.shape} and dtype {x.dtype}; "
             f"it has shape {out.shape} and dtype {out.dtype}"
         )
-    return out, np.ascontiguousarray(x).reshape(x.shape)
+    x = np.ascontiguousarray(x).reshape(x.shape)
+    if np.may_share_memory(out, x) and out.ctypes.data != x.ctypes.data:
+        x = x.copy()  # else numbers would be read where others are written already
+    return out, x
 
 
 def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
@@ -362,8 +376,12 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
         "dot_product": product.sum(),
     }
     results = {name: Tensor(np.asarray(value, result_dtype)) for name, value in results.items()}
-    distance_dtype = result_dtype if result_dtype.kind == "f" else np.float64
-    results["euclidean_distance"] = Tensor(np.asarray(np.sqrt(squares.sum()), distance_dtype))
+    if result_dtype.kind == "f":
+        distance = np.sqrt(squares.sum()).astype(result_dtype)
+    else:  # a difference of two int64 always fits uint64, and its square float64
+        apart = np.maximum(x, y).view(np.uint64) - np.minimum(x, y).view(np.uint64)
+        distance = np.sqrt(np.square(apart.astype(np.float64)).sum())
+    results["euclidean_distance"] = Tensor(np.asarray(distance))
     return results
     ### END SOLUTION
 
@@ -644,8 +662,11 @@ def _quantizable(array: np.ndarray, scale: float | None, name: str):
     int8 is quantized already and keeps the scale it came with, None included. A float without one gets
     absmax / 127, or 1 where that is 0.
     """
+    argument = "scale" if name == "x" else f"scale_{name}"
+    if not isinstance(scale, Real | None):
+        raise TypeError(f"{argument} must be a real number, not {scale!r}")
     if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"the scale of {name} must be positive and finite, not {scale}")
+        raise ValueError(f"{argument} must be positive and finite, not {scale}")
     if array.dtype == np.int8:
         return _contiguous(array), scale
     narrow = array.dtype in (np.float16, np.float32)
@@ -760,7 +781,7 @@ def quantized_matmul(
         C = _deep_int8_product(A, _step(A, scale_A), B.panels, B.shape[1])
         return Tensor(C if exact else (C * float(scale_A or 1) * float(B.scale or 1)).astype(dtype))
     C = np.empty((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
-    scales = () if exact else (dtype.type(scale_A or 1), dtype.type(B.scale or 1))
+    scales = () if exact else (float(scale_A or 1), float(B.scale or 1))
     if A.shape[1]:
         _int8_blocks(A, _step(A, scale_A), B.panels, C, *scales)
     else:
@@ -840,12 +861,11 @@ def _multiply_block(A_panels, B_panels, left, K, C):
 def _dequantize(sums, scale_A, scale_B, C, left):
     """C[:, left : left + width of sums] = sums times both scales, cut at the edge of C."""
     ### BEGIN SOLUTION
+    scale = scale_A * scale_B  # in float64: one of them alone could carry a sum out of float32's range
     for i in range(C.shape[0]):
         row = C[i, left : left + sums.shape[1]]
         for j in range(row.size):
-            row[j] = sums[i, j]
-            row[j] *= scale_A
-            row[j] *= scale_B
+            row[j] = sums[i, j] * scale
     ### END SOLUTION
 
 def quantized_relu(x: ArrayOrTensor, scale: float | None = None) -> Tensor:
@@ -879,7 +899,7 @@ def _quantized_relu_loop(x, step, result):
         if step is None:
             result[i] = max(x[i], zero)
         else:
-            result[i] = max(min(np.rint(x[i] / step), limit), zero) * step
+            result[i] = max(min(np.rint(x[i] / step), limit), zero) * step + zero  # which makes -0.0 0.0
     ### END SOLUTION
 
 def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray) -> Tensor:
@@ -899,9 +919,9 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray) -> 
         TypeError: anything but integers and floats.
     """
     A = _operand(A, "A")
-    B = B if scipy.sparse.issparse(B) else _operand(B, "B")
+    B = B.tocsc() if scipy.sparse.issparse(B) else _operand(B, "B")
     _check_product(A, B)
-    dtype, result_dtype = _dtypes(A, _operand(np.empty(0, B.dtype), "B"))
+    dtype, result_dtype = _dtypes(A, _operand(B.data, "B") if scipy.sparse.issparse(B) else B)
     A = _contiguous(A, dtype)
     B = scipy.sparse.csc_array(B.astype(dtype, copy=False))  # by columns: starts, rows, values
     width = sparse_tile_width(dtype)
