@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from grading.bank.alternatives import ALTERNATIVES
 from grading.bank.mistakes import MISSED_THE_POINT, MISTAKES, Mistake, rounds
+from grading.bank.right import Right, packed
 from grading.bank.submissions import ROOT, Bank, kernel_names, student, students_submission
 
 from tinytorch.course.notebook import read_notebook
@@ -21,6 +22,8 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         bank.submit("the solutions", read_notebook(ROOT / "kernels_dev.py"))
         for number, kernels in enumerate(ALTERNATIVES):
             bank.submit(f"right {number}", students_submission(kernels))
+        for habits in packed():
+            bank.submit(str(habits), habits.notebook())
         for number, mistakes in enumerate(ROUNDS):
             broken = {mistake.kernel: mistake.made_in(student(mistake.kernel)) for mistake in mistakes}
             bank.submit(f"wrong {number}", students_submission(broken))
@@ -41,6 +44,14 @@ def test_the_solutions_get_all_points(bank: Bank, kernel: str):
 )
 def test_right_submissions_lose_nothing(bank: Bank, number: int, kernel: str):
     verdict = bank.verdict(f"right {number}")
+    assert verdict.problems(kernel) == []
+    assert verdict.cell(kernel).earned == verdict.cell(kernel).possible
+
+
+@pytest.mark.parametrize("kernel", kernel_names())
+@pytest.mark.parametrize("habits", packed(), ids=str)
+def test_other_habits_lose_nothing(bank: Bank, habits: Right, kernel: str):
+    verdict = bank.verdict(str(habits))
     assert verdict.problems(kernel) == []
     assert verdict.cell(kernel).earned == verdict.cell(kernel).possible
 
