@@ -140,6 +140,17 @@ def test_a_damaged_notebook_of_the_right_name_is_taken_and_said(class_, zipped, 
     assert "JSONDecodeError" in collected.rows[0].remarks[0]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b'{"cells":' + b"[" * 10**6, b'{"cells": [' + b"[]," * 6_000_000 + b"1]}", b'{"cells": 1' + b"0" * 9999],
+    ids=["deep", "wide", "a long number"],
+)  # fmt: skip
+def test_content_that_is_costly_to_read_costs_only_its_author(class_, zipped, right, content):
+    collected = collect(class_.room, zipped({f"eve/{NAME}": content, f"bob/{NAME}": right()}))
+    assert "bob" in collected.taken
+    assert [row.fine for row in collected.rows] == [True, False]
+
+
 def test_two_notebooks_of_one_student_are_for_a_person_to_sort_out(class_, downloads, right, author_of):
     put(downloads / "alice" / "first" / NAME, right("1"))
     put(downloads / "alice" / "second" / NAME, right("2"))

@@ -155,7 +155,7 @@ def _common_head(heads: set[str]) -> str:
 # Brightspace: Assignments, "Download" of all (community.d2l.com, "Evaluate assignments").
 # 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb: the user's number, the folder's, the time.
 BRIGHTSPACE = re.compile(
-    r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d{3,4}( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
+    r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
     re.IGNORECASE | re.DOTALL,
 )
 CLOCK = re.compile(r"(?P<hour>\d{1,2})(?P<minute>\d\d)(?P<half> ?[AP]\.?M\.?)?$", re.IGNORECASE)

@@ -20,7 +20,10 @@ PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
 
 @dataclass
 class TestVerdict:
-    """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student."""
+    """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student.
+
+    `slow`: it failed by time alone, all results were right; on a quiet machine it may pass.
+    """
 
     __test__ = False  # not a test class for pytest
 
@@ -29,6 +32,7 @@ class TestVerdict:
     hint: str
     weight: float = 1.0
     error: CellError | None = None
+    slow: bool = False
 
 
 @dataclass

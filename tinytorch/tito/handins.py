@@ -1,5 +1,6 @@
 """`tito nbgrader collect`, `roster`, `report`, `gradescope`: from the learning platform and back to it."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,7 @@ Decisions = Annotated[
     typer.Option("--match", metavar="STUDENT=ID", help="Whose row of the roster a student's is; repeatable."),
 ]
 Target = Literal["canvas", "moodle", "blackboard", "brightspace", "gradescope", "csv"]
+Visibility = Literal["visible", "after_due_date", "after_published", "hidden"]
 LISTED = 5  # files left beside a notebook that are listed
 
 
@@ -73,7 +75,7 @@ def collect(
     from tinytorch.classroom.collect import collect as take_in
 
     room, zone = open_classroom(), _zone(timezone)
-    with console().status("Reading the download …"):
+    with nullcontext() if as_json else console().status("Reading the download …"):
         collected = take_in(
             room,
             *source,
@@ -175,12 +177,17 @@ def report(
         Path | None,
         typer.Option("--feedback-zip", metavar="FILE", help="Pack the feedback pages for Moodle, too."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also the class at a glance, as one page.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the marks as your platform imports them: manual marks and late penalties included.
 
         tito nbgrader report   (marks.csv: a line per student, a column per kernel)
+
+        tito nbgrader report --html class.html   (points, hardest tests, who is missing, feedback)
 
         tito nbgrader report --for canvas
 
@@ -196,23 +203,57 @@ def report(
     """
     from tinytorch.classroom.classroom import open_classroom
     from tinytorch.classroom.marks import write_feedback_zip, write_marks
+    from tinytorch.classroom.overview import write_overview
     from tinytorch.course.errors import UserError
 
     to = to or Path("marks.csv" if platform == "csv" else f"marks-{platform}.csv")
-    for path in filter(None, (to, feedback_zip)):
+    for path in filter(None, (to, feedback_zip, html)):
         if path.exists() and not force:
             raise UserError(f"{path} exists already.", "Choose another name, or pass --force.")
     room, decided = open_classroom(), _decisions(match)
     written = write_marks(room, platform, to, source=file, column=column, scale=scale, decided=decided)
     packed = write_feedback_zip(room, feedback_zip, source=file, decided=decided) if feedback_zip else None
+    if html:
+        write_overview(room, html)
     if as_json:
         zipped = {"feedback_zip": str(feedback_zip), "in_zip": packed} if feedback_zip else {}
-        print_json(written.as_json() | {"students": len(written.marked)} | zipped)
+        print_json(written.as_json() | {"students": len(written.marked), "html": html and str(html)} | zipped)
     else:
         _show_report(written)
         if packed is not None:
             print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
+        if html:
+            print(f"Wrote the class at a glance to {html}.")
     raise typer.Exit(0 if written.fine else 1)
+
+
+def gradescope(
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The zip.")] = Path("autograder.zip"),
+    visibility: Annotated[
+        Visibility, typer.Option(help="When students see their points and hints, in Gradescope's words.")
+    ] = "visible",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the autograder that Gradescope runs: the same tests, and the same points, as here.
+
+        tito nbgrader gradescope
+
+        tito nbgrader gradescope --visibility after_due_date
+
+    Upload the zip under "Configure Autograder" of a programming assignment, on Ubuntu 22.04 or later, with
+    at least 2 CPUs and 4 GB. The hidden tests in it are secret: root alone reads them there. Submissions
+    run in a sandbox that needs no user namespaces (Landlock); where even that does not work, the grader
+    says so and gives no points, rather than a zero. Write it again after each `tito nbgrader generate`.
+    """
+    from tinytorch.classroom.classroom import open_classroom
+    from tinytorch.classroom.gradescope import write_autograder
+
+    written = write_autograder(open_classroom(), to, visibility=visibility, force=force)
+    if as_json:
+        print_json({"zip": str(written)})
+    else:
+        print(f"Wrote {written}. It holds the hidden tests: give it to nobody but Gradescope.")
 
 
 def _show_report(written: "Report") -> None:
@@ -258,27 +299,30 @@ def _show_collected(collected: "Collected", dry_run: bool) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
+    from tinytorch.classroom.handins import shown
+
     page = console()
-    table = Table("", "student", "name", Column("id", no_wrap=True), "file", "handed in", "", title=None)
+    table = Table(
+        "", *(Column(title, overflow="fold") for title in ("student", "name", "file", "handed in", ""))
+    )
     for row in collected.rows:
-        when = row.when.partition(".")[0] + (" LATE" if row.late else "")
-        said = row.outcome if row.attempts < 2 else f"{row.outcome}, the newest of {row.attempts}"
-        table.add_row(
-            mark(row.fine), *map(escape, (row.student, row.name, row.id, row.file, when.strip(), said))
-        )
+        when = f"{row.when.partition('.')[0]} {'LATE' if row.late else ''}".strip()
+        said = row.outcome if row.attempts < 2 else f"{row.outcome}, newest of {row.attempts}"
+        cells = (row.student, shown(row.name), row.file, when, said)
+        table.add_row(mark(row.fine), *map(escape, cells))
     page.print(table)
-    for row in collected.rows:
-        for remark in row.remarks:
-            page.print(f"{mark(False)} {escape(f'{row.student}: {remark}.')}", soft_wrap=True)
-    for path, reason in collected.unclaimed.items():
-        page.print(f"{mark(False)} {escape(f'{path} {reason}.')}", soft_wrap=True)
+    needed = [f"{row.student}: {remark}." for row in collected.rows for remark in row.remarks]
+    needed += [f"{path} {reason}." for path, reason in collected.unclaimed.items()]
+    for line in needed:
+        page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
     for row in collected.rows:
         _show_beside(row)
-    counts = ", ".join(f"{len(collected.students(outcome))} {outcome}" for outcome in
-                       ("taken", "unchanged", "kept", "refused") if collected.students(outcome))  # fmt: skip
-    would = " would be" if dry_run else ""
-    page.print(f"From {collected.platform}:{would} {counts or 'nothing taken'}. "
-               f"{len(collected.taken)} submissions{would or ''} collected.")  # fmt: skip
+    found = {
+        outcome: len(collected.students(outcome)) for outcome in ("taken", "unchanged", "kept", "refused")
+    }
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in found.items() if count)
+    end = "Only a preview: nothing was written" if dry_run else f"{found['taken']} submissions collected"
+    page.print(f"From {collected.platform}: {counts or 'nothing taken'}. {end}.")
     if collected.passed_over:
         page.print(f"{collected.passed_over} files of systems and tools were passed over.")
 

@@ -146,6 +146,7 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
 
 
 app.command()(handins.report)
+app.command()(handins.gradescope)
 
 
 @app.command()

@@ -205,7 +205,8 @@ def warm_up_for_a_class() -> None:
     """
     typical(np.ones((4, 4), np.float32), np.ones((4, 4), np.int8), np.arange(4, dtype=np.int32))
     for dtype in (numba.float32, numba.float64, numba.int64):
-        float_tile.compiled_tile(dtype)
+        for asks in (True, False):
+            float_tile.compiled_tile(dtype, asks)
     int8_tile.compiled_tile(int8.quantized_tile())
 
 
