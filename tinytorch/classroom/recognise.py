@@ -12,16 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from tinytorch.classroom.claims import Claim, Reader, without_copy_mark
 from tinytorch.classroom.contents import NOTEBOOK_SUFFIX
 from tinytorch.classroom.handins import DRIVE_PART, Entry, Parts
-from tinytorch.classroom.platforms import (
-    PLATFORMS,
-    Claim,
-    Reader,
-    described_by,
-    share,
-    without_copy_mark,
-)
+from tinytorch.classroom.platforms import PLATFORMS, described_by, share
 from tinytorch.course.errors import UserError
 
 PLAIN = "plain"
