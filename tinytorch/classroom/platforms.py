@@ -120,6 +120,8 @@ def _teams(entries: list[Entry]) -> Reader:
         if turned_in and parts[0].lower() == WORKING:
             return []
         labelled = parts[0].lower() in (SUBMITTED, WORKING)
+        if not labelled and {SUBMITTED, WORKING} & {part.lower() for part in parts}:
+            return None  # a folder around them
         inside = parts[1:] if labelled else parts
         place = next((index for index, part in enumerate(inside) if VERSION.fullmatch(part)), None)
         if not inside or place == 0 or (place is None and not labelled):

@@ -52,7 +52,11 @@ def recognise(entries: list[Entry], notebook: str, sources: list[Path], wanted: 
         for inside in levels:
             reader = platform.reader(inside)
             understood = share(reader, inside) + (platform.name == described_by(inside))
-            if understood > best and (wanted or understood >= ENOUGH):
+            people = {entry.parts[0] for entry in inside}
+            deeper = found is not None and found.platform == platform.name and len(people) > 1
+            if (understood > best or (deeper and understood == best > 0)) and (
+                wanted or understood >= ENOUGH
+            ):
                 best, found = understood, Recognised(platform.name, inside, reader)
     if found:
         return found
