@@ -94,7 +94,7 @@ def autograde(
     ] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Grade on this Dask cluster.")] = None,
     sandbox: Annotated[
-        Literal["bubblewrap", "none"] | None,
+        Literal["bubblewrap", "landlock", "none"] | None,
         typer.Option(help="none: [bold]unprotected[/bold], submissions run with your own rights."),
     ] = None,
     as_json: AsJson = False,

@@ -43,10 +43,10 @@ def touch(node: Node, element: bool = False) -> str | None:
                 return yes
             if isinstance(parent.parent, ast.Call) and parent.parent.func is parent:
                 return touch(parent.parent, True) if parent.attr in READING_METHODS else yes
-            return None if parent.attr in READING_ATTRIBUTES else touch(parent, True)
+            return None if parent.attr in READING_ATTRIBUTES else touch(parent, element)
         case ast.Call():
             if parent.func is node:
-                return "deep" if element else "call"
+                return "call"
             name = called(parent)
             return None if name in READING_CALLS else yes
         case ast.keyword():

@@ -26,14 +26,16 @@ AROUND = words(
     "get_referents get_referrers user_ns user_global_ns user_module run_cell run_cell_async run_code "
     "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
     "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
-    "__wrapped__"
+    "__wrapped__ extending"
 )
 GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
 SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
 EVALUATING = words("exec eval compile execfile __builtins__")
 AROUND_MODULES = words(
     "builtins builtins.exec builtins.eval __main__ ctypes _ctypes _testcapi cffi imp runpy code codeop "
-    "unittest.mock mock forbiddenfruit"
+    "unittest.mock mock forbiddenfruit numba.extending.overload numba.extending.overload_method "
+    "numba.extending.overload_attribute numba.extending.intrinsic numba.extending.lower_builtin "
+    "numba.extending.type_callable numba.core.extending numba.core.imputils numba.core.typing.templates"
 )
 
 

@@ -99,6 +99,8 @@ def _compound(node: Node) -> Iterator[Piece]:
         elif isinstance(child, ast.ExceptHandler | ast.match_case):
             inner = [part for part in ast.iter_child_nodes(child) if not isinstance(part, ast.stmt)]
             head.parts += [*inner, child]
+            if getattr(child, "name", None):  # an exception carries what its raiser put into it
+                head.parts += node.body
             yield from _pieces(child.body)
         else:
             head.parts.append(child)
@@ -187,6 +189,9 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
         case ast.For() | ast.comprehension() if isinstance(node.iter, ast.Tuple | ast.List):
             if isinstance(node.target, ast.Name):
                 piece.aliases.setdefault(node.target.id, []).extend(filter(_is_path, node.iter.elts))
+        case ast.Name(id="getattr", ctx=ast.Load()):
+            if not (isinstance(node.parent, ast.Call) and node.parent.func is node):
+                piece.hidden.append(("`getattr` under another name", line))
         case ast.Name(id="__match_args__", ctx=ast.Store()):
             piece.hidden.append(("__match_args__", line))
 

@@ -79,9 +79,9 @@ class Reach:
             return False
         kept = does.touched if self.submission.shadows else does.kept
         return does.keeps_inside or any(
-            name in self.names and self.submission.is_state(name) and does.touched.get(name) != "call"
-            for name in kept
-            if name in does.touched
+            name not in self.carriers and how != "call" and self.changes_name(name, how)
+            for name, how in does.touched.items()
+            if name in kept
         )
 
     def changes(self, entry: Entry) -> bool:
@@ -105,7 +105,7 @@ class Reach:
             return False
         if how == "call" and name in self.submission.classes:
             return False
-        return how != "deep" or not self.submission.is_flat(name)
+        return how == "whole" or not self.submission.is_flat(name)
 
     def hands_on_a_module(self, entry: Entry) -> bool:
         """Whether a module goes where some function sets parts of whatever it is given."""

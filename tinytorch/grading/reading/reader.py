@@ -117,6 +117,15 @@ class Submission:
     def problem(self) -> Finding | None:
         return next(self.problems(), None)
 
+    def is_member(self, base: Node, name: str) -> bool:
+        """Whether this names a plain class of the submission's that has such an attribute itself."""
+        found = self.names.get(base.id, ()) if isinstance(base, ast.Name) else ()
+        if len(found) != 1 or found[0].piece.kind != "class" or base.whose.get(base.id) != "module":
+            return False
+        own = found[0].piece
+        plain = not own.node.bases and not own.node.decorator_list and not own.node.keywords
+        return plain and any(name in member.owns for member in own.members if member.kind != "class")
+
     def defines(self, name: str | None, method: str) -> bool:
         """Whether this is a class that defines the method and that all code only ever calls."""
         found = self.names.get(name or "", ())

@@ -83,7 +83,7 @@ class Rules:
         is looked up on a method's own `self`, of a class to whose methods nothing else can be given."""
         if name not in self.reached.owns or self.submission.path_of(base, entry.piece) is not None:
             return False
-        if name not in names_of_libraries():
+        if name not in names_of_libraries() or self.submission.is_member(base, name):
             return True
         return (
             is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
