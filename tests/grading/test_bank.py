@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from grading.bank.alternatives import ALTERNATIVES
-from grading.bank.mistakes import MISTAKES, Mistake, rounds
+from grading.bank.mistakes import MISSED_THE_POINT, MISTAKES, Mistake, rounds
 from grading.bank.right import Right, packed
 from grading.bank.submissions import ROOT, Bank, kernel_names, student, students_submission
 
@@ -60,7 +60,8 @@ def test_other_habits_lose_nothing(bank: Bank, habits: Right, kernel: str):
 def test_mistakes_are_caught_and_named(bank: Bank, mistake: Mistake):
     number = next(number for number, mistakes in enumerate(ROUNDS) if mistake in mistakes)
     verdict = bank.verdict(f"wrong {number}")
-    assert verdict.cell(mistake.kernel).earned < verdict.cell(mistake.kernel).possible
+    most = 2 / 3 if mistake.name in MISSED_THE_POINT else 0.999
+    assert verdict.cell(mistake.kernel).earned <= most * verdict.cell(mistake.kernel).possible
     assert mistake.caught_by in verdict.failed(mistake.kernel)
 
 
