@@ -23,8 +23,8 @@ LOOKED_IN = words("__dict__ modules environ")
 AROUND = words(
     "__globals__ __code__ __closure__ __defaults__ __kwdefaults__ __builtins__ __subclasses__ __bases__ "
     "cell_contents f_globals f_locals f_builtins f_back _getframe currentframe gi_frame tb_frame ag_frame "
-    "cr_frame get_objects "
-    "get_referents get_referrers user_ns user_global_ns user_module run_cell run_cell_async run_code "
+    "cr_frame get_objects get_referents get_referrers "
+    "user_ns user_global_ns user_module run_cell run_cell_async run_code "
     "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
     "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
     "__wrapped__ extending InteractiveShell"
