@@ -23,20 +23,21 @@ LOOKED_IN = words("__dict__ modules environ")
 AROUND = words(
     "__globals__ __code__ __closure__ __defaults__ __kwdefaults__ __builtins__ __subclasses__ __bases__ "
     "cell_contents f_globals f_locals f_builtins f_back _getframe currentframe gi_frame tb_frame ag_frame "
-    "cr_frame get_objects "
-    "get_referents get_referrers user_ns user_global_ns user_module run_cell run_cell_async run_code "
+    "cr_frame get_objects get_referents get_referrers "
+    "user_ns user_global_ns user_module run_cell run_cell_async run_code "
     "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
     "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
-    "__wrapped__ extending"
+    "__wrapped__ extending InteractiveShell"
 )
 GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
 SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
 EVALUATING = words("exec eval compile execfile __builtins__")
 AROUND_MODULES = words(
     "builtins builtins.exec builtins.eval __main__ ctypes _ctypes _testcapi cffi imp runpy code codeop "
-    "unittest.mock mock forbiddenfruit numba.extending.overload numba.extending.overload_method "
-    "numba.extending.overload_attribute numba.extending.intrinsic numba.extending.lower_builtin "
-    "numba.extending.type_callable numba.core.extending numba.core.imputils numba.core.typing.templates"
+    "IPython.core.interactiveshell IPython.InteractiveShell ipykernel unittest.mock mock forbiddenfruit "
+    "numba.extending.overload numba.extending.overload_method numba.extending.overload_attribute "
+    "numba.extending.intrinsic numba.extending.lower_builtin numba.extending.type_callable "
+    "numba.core.extending numba.core.imputils numba.core.typing.templates"
 )
 
 
@@ -125,7 +126,9 @@ def _shell(effects: Effects, node: Node, line: int) -> None:
     if isinstance(call, ast.Call) and call.func is node:
         method = call.parent
         if isinstance(method, ast.Attribute) and method.attr in SHELL_METHODS:
-            return
+            use = method.parent
+            if (isinstance(use, ast.Call) and use.func is method) or method.attr in ("kernel", "config"):
+                return
         if touch(call, set()) is None and not isinstance(method, ast.Attribute):
             return
     effects.around.append(("`get_ipython()`", line))

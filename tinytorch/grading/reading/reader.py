@@ -104,7 +104,7 @@ class Submission:
 
     def paths(self, name: str) -> set[str]:
         """What an imported name means."""
-        return {entry.piece.binds[name] for entry in self.names.get(name, ()) if entry.piece.binds[name]}
+        return {path for entry in self.names.get(name, ()) if (path := entry.piece.binds[name])}
 
     def is_state(self, name: str) -> bool:
         """Whether this name may stand for an object that code elsewhere can change."""
