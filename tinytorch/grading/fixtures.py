@@ -37,9 +37,10 @@ class Runner(Protocol):
     """What stands behind the fixtures: a sandboxed submission, or stock nbgrader's own namespace."""
 
     public: list[str]
-    elapsed_s: float
     clerk: Clerk | None
 
+    @property
+    def elapsed_s(self) -> float: ...
     def call(self, function: str, args: tuple, kwargs: dict) -> Any: ...
     def exchange(self, request: dict, arguments: tuple | None = None) -> Any: ...
     def load(self) -> None: ...
@@ -180,7 +181,7 @@ class Race:
         that is lost by far (see HOPELESS) is over after the first heat. Races of the same two go on where the
         last one ended.
         """
-        name, opponent = (getattr(each, "__name__", each) for each in (function, yardstick))
+        name, opponent = (str(getattr(each, "__name__", each)) for each in (function, yardstick))
         runner = self.yardsticks()
         runner.load()
         own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))

@@ -44,6 +44,7 @@ class Session:
     def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
         self.link: socket.socket | None = None
+        self.watchdog: Watchdog  # as long as there is a link
         self.refill()
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
@@ -161,6 +162,7 @@ class Session:
         return self._result(reply, parts)
 
     def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
+        assert self.link is not None, "load() comes first"
         if channel.pending(self.link):
             raise channel.Forged("it came unasked")
         clock, start = Clock(self.watchdog), time.perf_counter()
@@ -176,7 +178,7 @@ class Session:
         return reply, parts
 
     def _result(self, reply: dict, parts: list[bytearray]) -> Any:
-        error = None
+        error: Any = None
         try:
             if "error" in reply:
                 error = values.unpack_error(reply["error"])

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Zygote:
     def __init__(self, sandbox: str, limits: Limits, hide: tuple[Path, ...] = ()):
         require(sandbox)
         self.sandbox, self.limits, self.hide = sandbox, limits, hide
+        self.group: ControlGroup | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
         stage(self.folder)
         self.nested = sandbox == "bubblewrap"
@@ -76,7 +78,7 @@ class Zygote:
         if self.expected == 2:
             self._ask({"do": "warm"}, START_S)
 
-    def _ask(self, request: dict, seconds: float = 20, fds: list[int] = ()) -> dict:
+    def _ask(self, request: dict, seconds: float = 20, fds: Sequence[int] = ()) -> dict:
         left = channel.within(seconds)
         try:
             channel.send(self.control, request, fds=fds, left=left)
@@ -152,7 +154,7 @@ class Zygote:
         self.process.kill()
         self.process.wait()
         self.errors.close()
-        if getattr(self, "group", None):
+        if self.group:
             self.group.remove()
             self.group = None
 

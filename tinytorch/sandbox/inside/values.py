@@ -217,9 +217,7 @@ def _is_shape(shape: Any) -> bool:
 def describe_result(array: np.ndarray) -> tuple[list, memoryview]:
     """`[dtype, shape]` and the C-ordered bytes of a result."""
     flat = np.ascontiguousarray(array).reshape(-1)
-    return [array.dtype.str, list(array.shape)], memoryview(flat.view(np.uint8)) if flat.size else memoryview(
-        b""
-    )
+    return [array.dtype.str, list(array.shape)], flat.view(np.uint8).data if flat.size else memoryview(b"")
 
 
 def rebuild_result(description: Any, raw: bytearray) -> np.ndarray:

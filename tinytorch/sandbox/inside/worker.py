@@ -18,6 +18,7 @@ import time
 import traceback
 import types
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import numba
@@ -62,7 +63,7 @@ class Namespace:
         self.of_checks: dict = {}
         self.module = types.ModuleType(MODULE)
         self.module.__file__ = str(home / "kernels.py")
-        sys.modules[MODULE] = tinytorch.core.kernels = self.module
+        sys.modules[MODULE] = vars(tinytorch.core)["kernels"] = self.module
         cloudpickle.register_pickle_by_value(self.module)  # other processes have no such file to import
 
     def cell(self, source: str, label: str, check: bool) -> None:
@@ -95,7 +96,7 @@ class Namespace:
 
     def where(self, error: BaseException) -> list | None:
         """`[cell, line, text]` of the innermost line of the notebook that the error passed through."""
-        place = None
+        place: list[Any] | None = None
         trace = error.__traceback__
         while trace:
             if trace.tb_frame.f_code.co_filename in self.labels:
@@ -177,7 +178,9 @@ def set_up(output_fd: int, settings: dict) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
-    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = Output(1, settings["output_kb"] * 1024)
+    output = Output(1, settings["output_kb"] * 1024)
+    for stream in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        setattr(sys, stream, output)
     isolation.limit(**settings["limits"])
 
 
@@ -287,7 +290,8 @@ def main(control_fd: int) -> None:
                 if os.fork() == 0:
                     control.close()
                     try:
-                        begin(*fds, request["settings"])
+                        link_fd, output_fd = fds
+                        begin(link_fd, output_fd, request["settings"])
                     finally:
                         os._exit(0)
                 for fd in fds:
