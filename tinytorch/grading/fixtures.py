@@ -64,7 +64,9 @@ def processor_time(pids: list[int]) -> ProcessorTime:
     used = ProcessorTime()
     for pid in pids:
         with suppress(OSError):
-            main_s = int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+            main_s = (
+                int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="utf-8").split()[0]) / 1e9
+            )
             used.all_s += time.clock_gettime(~pid << 3 | CPU_CLOCK)  # as clock_getcpuclockid(3) makes it
             used.main_s += main_s
     return used

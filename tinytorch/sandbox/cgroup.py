@@ -82,7 +82,7 @@ _VERSION_1 = ("memory.usage_in_bytes", "memory.limit_in_bytes")
 
 def _parents(root: Path, membership: Path) -> tuple[bool, dict[str, Path]]:
     """Whether this is version 2, and the folder of each controller in which a group may be made."""
-    lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
+    lines = [line.split(":", 2) for line in membership.read_text(encoding="utf-8").splitlines()]
     own = {name: path for _, names, path in lines for name in names.split(",")}
     if (root / "cgroup.controllers").exists():
         folder = root / own[""].lstrip("/")
