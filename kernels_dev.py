@@ -97,6 +97,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from numbers import Real
 
 import loky
@@ -107,13 +108,19 @@ from numba import njit
 from tinytorch.core.tensor import Tensor, as_array
 from tinytorch.hardware import (
     block_lengths,
+    in_place_depth,
     multiply_tile,
+    narrowed,
     num_threads,
     one_thread,
     panel_buffer,
+    panels_across,
+    panels_down,
     run_chunks,
     streaming,
     tile_shape,
+    turn,
+    widened,
 )
 from tinytorch.hardware.int8 import (
     MAX_INT32_DEPTH,
@@ -162,13 +169,19 @@ def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
     raise TypeError(f"{name} holds {array.dtype}: a kernel takes integers and floats up to 64 bits")
 
 
-def _dtypes(*operands: np.ndarray) -> tuple[np.dtype, np.dtype]:
-    """What to compute in (float32 for float16, int64 for integers), and what to return the result in."""
-    result = np.result_type(*operands)
-    if result.kind != "f":
-        _check_int64(*operands)
-        result = np.dtype(np.int64)
+@cache
+def _widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
+    result = np.result_type(*dtypes)
+    result = result if result.kind == "f" else np.dtype(np.int64)
     return np.dtype(np.float32) if result == np.float16 else result, result
+
+
+def _dtypes(A: np.ndarray, B: np.ndarray) -> tuple[np.dtype, np.dtype]:
+    """What to compute in (float32 for float16, int64 for integers), and what to return the result in."""
+    widths = _widths(A.dtype, B.dtype)
+    if widths[1].kind != "f":
+        _check_int64(A, B)
+    return widths
 
 
 def _check_int64(*operands: np.ndarray) -> None:
@@ -180,7 +193,7 @@ def _check_int64(*operands: np.ndarray) -> None:
 
 def _check_product(A, B) -> None:
     """ValueError, with both shapes, where there is no product of A and B."""
-    if len(A.shape) != 2 or len(B.shape) != 2 or A.shape[1] != B.shape[0]:
+    if A.ndim != 2 or B.ndim != 2 or A.shape[1] != B.shape[0]:
         raise ValueError(f"cannot multiply {A.shape} by {B.shape}: the columns of A must match the rows of B")
 
 
@@ -1280,10 +1293,91 @@ def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | No
     return -(-rows // tile_rows) * tile_rows, depth, -(-cols // tile_cols) * tile_cols
 
 
+def _is_turned(X: np.ndarray) -> bool:
+    """Whether X lies by columns: its transpose is what lies row after row."""
+    return X.flags.f_contiguous and not X.flags.c_contiguous
+
+
 def _row_major(X: np.ndarray) -> tuple[np.ndarray, bool]:
     """X, or its transpose, so that rows lie one after the other; and whether it is the transpose."""
-    turned = X.flags.f_contiguous and not X.flags.c_contiguous
+    turned = _is_turned(X)
     return _contiguous(X.T if turned else X), turned
+
+
+def _as_dtype(X: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """X in the dtype to compute in; float16 is widened in memory that the next call uses again."""
+    half = X.dtype == np.float16 and dtype == np.float32
+    return widened(X, name) if half else X.astype(dtype, copy=False)
+
+
+def _rows_of(X: np.ndarray) -> tuple[np.ndarray, bool]:
+    """`_row_major`, without a view where X is what compiled code takes already."""
+    return (X, False) if X.flags.carray else _row_major(X)
+
+
+def _multiply_in_place(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> bool:
+    """C = A @ B without a packed copy, if that is the faster way; whether it was.
+
+    One row or column of C: every number of the other operand is used once (`_one_row`). Few rows, or a B that
+    a near cache holds: `_one_panel` reads panels that are views (`in_place_depth` says when, and why).
+    """
+    (M, K), N, dtype = A.shape, B.shape[1], C.dtype
+    if A.dtype is not dtype or B.dtype is not dtype or not C.size or not K:
+        return False
+    if M == 1:
+        _one_row(np.ascontiguousarray(A).reshape(-1), *_rows_of(B), C.reshape(-1))
+        return True
+    if N == 1:
+        rows, turned = _rows_of(A)
+        _one_row(np.ascontiguousarray(B).reshape(-1), rows, not turned, C.reshape(-1))
+        return True
+    depth = in_place_depth(M, K, N, dtype)
+    if not depth or not A.flags.carray or not B.flags.carray:
+        return False
+    _tiles_in_place(A, B, C, depth)
+    return True
+
+
+@njit(nogil=True)
+def _tiles_in_place(A, B, C, block):
+    """C = A @ B, with panels that are views of A and B, so many steps deep.
+
+    Where B is cut, it is too large for the near caches, and it is worth asking for what comes next.
+    """
+    tile_rows, tile_cols = tile_shape(C.dtype)
+    A_panels, B_panels = panels_down(A, tile_rows), panels_across(B, tile_cols)
+    M, K = A.shape
+    if block >= K:
+        for panel in range(B_panels.shape[0]):
+            _one_panel(A_panels, B_panels, panel, C, 0, M, panel * tile_cols, K, False, None)
+        return
+    for p0 in range(0, K, block):
+        depth, below, beside = min(block, K - p0), A_panels[:, :, p0:], B_panels[:, p0:]
+        for panel in range(B_panels.shape[0]):
+            _one_panel(below, beside, panel, C, 0, M, panel * tile_cols, depth, p0 > 0, B[:0])
+
+
+def _multiply_packed(A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: int | None) -> None:
+    """C = A @ B in blocks and panels: each thread gets a range of rows of C, or of its columns where it has
+    more of those."""
+    (M, K), N, dtype = A.shape, B.shape[1], C.dtype
+    rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
+    tile_rows, tile_cols = tile_shape(dtype)
+    operands = (*_row_major(A), *_row_major(B), C)
+
+    def part(start, stop):
+        """The rows (or columns) of C that lie in the tiles start to stop."""
+        down = (start * tile_rows, min(stop * tile_rows, M)) if M >= N else (0, M)
+        right = (start * tile_cols, min(stop * tile_cols, N)) if M < N else (0, N)
+        height, width, length = min(rows, down[1] - down[0]), min(cols, right[1] - right[0]), min(depth, K)
+        A_panels = panel_buffer("A", (-(-height // tile_rows), tile_rows, length), dtype)
+        B_panels = panel_buffer("B", (-(-width // tile_cols), length, tile_cols), dtype)
+        _five_loops(*operands, *down, *right, A_panels, B_panels)
+
+    if C.size and K:
+        run_chunks(part, -(-M // tile_rows) if M >= N else -(-N // tile_cols))
+    else:
+        C[:] = 0  # a sum of nothing
 
 
 # %% nbgrader={"grade": false, "grade_id": "cache_friendly_matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1305,32 +1399,40 @@ def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | 
         ValueError: shapes that do not fit (the message names both), or block_size < 1.
         TypeError: anything but integers and floats.
 
-    Steps: write `_pack` and `_five_loops`, and check each by itself. The threads are given: each
-    gets a range of rows of C, or of its columns where it has more of those.
+    Steps: write `_one_panel`, `_pack` and `_five_loops`, then `_one_row`, and check each by itself. Threads
+    and the choice between them are given (`_multiply_in_place`, `_multiply_packed`).
     """
     A, B = _operand(A, "A"), _operand(B, "B")
     _check_product(A, B)
     dtype, result_dtype = _dtypes(A, B)
-    (M, K), N = A.shape, B.shape[1]
-    rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
-    tile_rows, tile_cols = tile_shape(dtype)
-    C = np.empty((M, N), dtype)
-    operands = (*_row_major(A.astype(dtype, copy=False)), *_row_major(B.astype(dtype, copy=False)), C)
-
-    def part(start, stop):
-        """The rows (or columns) of C that lie in the tiles start to stop."""
-        down = (start * tile_rows, min(stop * tile_rows, M)) if M >= N else (0, M)
-        right = (start * tile_cols, min(stop * tile_cols, N)) if M < N else (0, N)
-        height, width, length = min(rows, down[1] - down[0]), min(cols, right[1] - right[0]), min(depth, K)
-        A_panels = panel_buffer("A", (-(-height // tile_rows), tile_rows, length), dtype)
-        B_panels = panel_buffer("B", (-(-width // tile_cols), length, tile_cols), dtype)
-        _five_loops(*operands, *down, *right, A_panels, B_panels)
-
-    if C.size and K:
-        run_chunks(part, -(-M // tile_rows) if M >= N else -(-N // tile_cols))
+    C = np.empty((A.shape[0], B.shape[1]), dtype)
+    if block_size is None and _multiply_in_place(A, B, C):
+        return Tensor(C)
+    A, B = _as_dtype(A, dtype, "A"), _as_dtype(B, dtype, "B")
+    if _is_turned(A) and _is_turned(B):  # (A B)^T = B^T A^T, and both of these lie by rows
+        C = C.reshape(C.shape[::-1])
+        _multiply_packed(B.T, A.T, C, block_size)
+        C = C.T
     else:
-        C[:] = 0  # a sum of nothing
-    return Tensor(C.astype(result_dtype, copy=False))
+        _multiply_packed(A, B, C, block_size)
+    return Tensor(narrowed(C) if result_dtype == np.float16 else C)
+
+
+@njit(nogil=True)
+def _one_panel(A_panels, B_panels, panel, C, top, bottom, col, depth, accumulate, soon):
+    """C[top:bottom, a tile's columns from `col` on] = (or +=) all panels of A times one panel of B.
+
+        multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate, soon)
+
+    writes (or, with `accumulate`, adds to) the tile of C at [row, col], from panel i of A (the first belongs
+    to row `top`) and panel j of B, over `depth` steps of the sum. `soon` is a matrix that will be read after
+    this panel of B: memory is asked for it meanwhile.
+    """
+    tile_rows = A_panels.shape[1]
+    ### BEGIN SOLUTION
+    for i in range(top, bottom, tile_rows):
+        multiply_tile(A_panels, (i - top) // tile_rows, B_panels, panel, C, i, col, depth, accumulate, soon)
+    ### END SOLUTION
 
 
 @njit(nogil=True)
@@ -1339,15 +1441,17 @@ def _pack(X, turned, row, rows, col, cols, panel):
 
     `turned` says that the array X is the transpose: read X[col + c, row + r] then. A panel of A is as high as
     the tile and as wide as the depth; a panel of B is as high as the depth and as wide as the tile.
+
+    For the turned case there is an instruction, `turn(part of X, panel)`: panel[r, c] = part[c, r]. A loop that
+    does the same reads down the columns of X.
     """
     # An index below 0 would count from the end. Where the compiler knows that there is none, it uses vectors.
     assert row >= 0 and col >= 0
     ### BEGIN SOLUTION
-    for r in range(rows):
-        if turned:
-            for c in range(cols):
-                panel[r, c] = X[col + c, row + r]
-        else:
+    if turned:
+        turn(X[col : col + cols, row : row + rows], panel)
+    else:
+        for r in range(rows):
             for c in range(cols):
                 panel[r, c] = X[row + r, col + c]
     ### END SOLUTION
@@ -1364,13 +1468,8 @@ def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels,
     """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], block by block, tile by tile.
 
     The panels are the size of a block: A_panels (panels, tile rows, depth) and B_panels (panels, depth, tile
-    cols).
-
-        multiply_tile(A_panels, i, B_panels, j, C, row, col, depth, accumulate, soon)
-
-    writes (or, with `accumulate`, adds to) the tile of C at [row, col], from panel i of A and panel j of B.
-    `soon` may be left out. It is a matrix that you will read when all tiles of panel j are done: memory is
-    asked for it meanwhile. `_columns` gives you such a part of B.
+    cols). Pack a panel of B just before `_one_panel` needs it: what is `soon` read is then the same part of B
+    for the next one, `_columns(B, ...)`.
     """
     K = A.shape[0] if A_turned else A.shape[1]
     tile_rows, tile_cols, block = A_panels.shape[1], B_panels.shape[2], B_panels.shape[1]
@@ -1380,20 +1479,56 @@ def _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, A_panels,
         for p0 in range(0, K, block):  # a block of the depth: its B stays in the third-level cache
             depth = min(block, K - p0)
             for i0 in range(top, bottom, height):  # a block of rows: its A stays in the second-level cache
-                for i in range(i0, min(i0 + height, bottom), tile_rows):
-                    _pack(
-                        A, A_turned, i, min(tile_rows, bottom - i), p0, depth, A_panels[(i - i0) // tile_rows]
-                    )
+                i1 = min(i0 + height, bottom)
+                for i in range(i0, i1, tile_rows):
+                    _pack(A, A_turned, i, min(tile_rows, i1 - i), p0, depth, A_panels[(i - i0) // tile_rows])
                 for j in range(j0, min(j0 + width, right), tile_cols):  # a panel of B, near the core
                     panel = (j - j0) // tile_cols
                     if i0 == top:
                         _pack(B, B_turned, p0, depth, j, min(tile_cols, right - j), B_panels[panel])
                     to_pack = depth if i0 == top else 0
                     soon = _columns(B, B_turned, p0, to_pack, j + tile_cols, tile_cols)
-                    for i in range(i0, min(i0 + height, bottom), tile_rows):  # a panel of A passes by
-                        multiply_tile(
-                            A_panels, (i - i0) // tile_rows, B_panels, panel, C, i, j, depth, p0 > 0, soon
-                        )
+                    _one_panel(A_panels, B_panels, panel, C, i0, i1, j, depth, p0 > 0, soon)
+    ### END SOLUTION
+
+
+@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _one_row(x, X, turned, c):
+    """c = x @ X, where x and c are one row of A and of C, or x @ X.T where `turned`.
+
+    Every number of X is used once. So there is nothing to keep in a cache, and nothing to pack: what counts is
+    to read X once, along its rows. (`fastmath` allows the compiler to add up a sum in lanes.)
+    """
+    ### BEGIN SOLUTION
+    if turned:  # each row of X gives a number of c: four at a time, which share the numbers of x
+        for j in range(0, c.size - 3, 4):
+            row0, row1, row2, row3 = X[j], X[j + 1], X[j + 2], X[j + 3]
+            c0 = c1 = c2 = c3 = x.dtype.type(0)
+            for k in range(x.size):
+                c0 += x[k] * row0[k]
+                c1 += x[k] * row1[k]
+                c2 += x[k] * row2[k]
+                c3 += x[k] * row3[k]
+            c[j], c[j + 1], c[j + 2], c[j + 3] = c0, c1, c2, c3
+        for j in range(c.size - c.size % 4, c.size):
+            row, total = X[j], x.dtype.type(0)
+            for k in range(x.size):
+                total += x[k] * row[k]
+            c[j] = total
+        return
+    c[:] = 0
+    for k in range(0, x.size - 7, 8):  # eight rows at a time: c is read and written less often
+        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
+        x4, x5, x6, x7 = x[k + 4], x[k + 5], x[k + 6], x[k + 7]
+        row0, row1, row2, row3 = X[k], X[k + 1], X[k + 2], X[k + 3]
+        row4, row5, row6, row7 = X[k + 4], X[k + 5], X[k + 6], X[k + 7]
+        for j in range(c.size):
+            first = x0 * row0[j] + x1 * row1[j] + x2 * row2[j] + x3 * row3[j]
+            c[j] += first + x4 * row4[j] + x5 * row5[j] + x6 * row6[j] + x7 * row7[j]
+    for k in range(x.size - x.size % 8, x.size):
+        xk, row = x[k], X[k]
+        for j in range(c.size):
+            c[j] += xk * row[j]
     ### END SOLUTION
 
 

@@ -14,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 from grading.bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from grading.bank.hostile_inputs import INPUTS
 from grading.bank.hostile_lies import BENT_SLEEP
 from grading.bank.malformed import CHANGED, REFUSED
 from grading.bank.shortcuts import notebook_of, rounds
@@ -122,7 +123,11 @@ def test_attacks_gain_nothing(bank: Bank, world: World, attack: Attack):
     assert verdict.report.earned <= verdict.cell(HONEST).possible
     if not attack.harms_itself:
         assert verdict.problems(HONEST) == []
-    assert world.canary not in verdict.said()
+    said = verdict.said()
+    assert world.canary not in said and f"CANARY-{world.mark}" not in said
+    if attack.name in INPUTS:
+        assert world.mark[::-1] not in str(verdict.report.shown().as_json())
+    said.encode()
     assert verdict.seconds < LIMITS["submission_wall_s"] + START_AND_STOP_S
 
 

@@ -36,7 +36,7 @@ def test_wall_time(kernels):
     assert 0.05 <= profile["wall_s"] <= time.perf_counter() - start
 
 
-@pytest.mark.weight(6)
+@pytest.mark.weight(11)
 def test_processor_time(kernels):
     """cpu_s is the processor's time, in seconds: it grows while the operation computes, not in a wait."""
     waiting = measured(kernels, Operation("sleep", seconds=0.05), 0)

@@ -18,6 +18,7 @@ from tinytorch.grading import judge
 from tinytorch.grading.fixtures import Kernels, Race, TooSlow
 from tinytorch.grading.hidden import GRADER
 from tinytorch.sandbox.faults import where
+from tinytorch.sandbox.kinds import SANDBOXES
 from tinytorch.sandbox.session import Session
 
 
@@ -25,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinytorch", "grading kernels")
     group.addoption("--kernels", metavar="FILE", type=Path, help="notebook or .py whose kernels are tested")
     protection = "where the code of --kernels runs; none: unprotected, with your own rights"
-    group.addoption("--sandbox", choices=("bubblewrap", "none"), default="bubblewrap", help=protection)
+    group.addoption("--sandbox", choices=SANDBOXES, default="bubblewrap", help=protection)
 
 
 def pytest_configure(config: pytest.Config) -> None:

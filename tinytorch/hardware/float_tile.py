@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from tinytorch.hardware import llvm, prefetch
 from tinytorch.hardware.blocks import FLOAT_TILES, tile_shape
@@ -40,10 +40,10 @@ def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accum
     computed and written, and of A only rows that belong to it are read. As everywhere in Numba, indices are
     not checked.
 
-    While it runs, the tile of C and A_panels[i + 1] come to the first-level cache. And a part of `soon` comes
-    to the second, the i-th of as many parts as there are panels of A: a matrix of any strides that is read
-    after the last of them; B_panels[j + 1] if it is empty. So a loop over i inside a loop over j waits for
-    none of them. Without `soon` nothing more is asked for.
+    With `soon`, a matrix of any strides, the tile asks for what comes next while it runs: the tile of C and
+    A_panels[i + 1] come to the first-level cache. And a part of `soon` comes to the second, the i-th of as
+    many parts as there are panels of A; of B_panels[j + 1], if `soon` is empty. So a loop over i inside a
+    loop over j waits for none of them. Without `soon` nothing is asked for: best where all is near already.
     """
     check_operands(A_panels, B_panels, C)
     index, soon = types.intp, types.none if soon is None else soon
@@ -59,8 +59,9 @@ def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accum
             builder.bitcast(llvm.element_pointer(context, builder, kind, array, at), BYTES)
             for kind, array, at in ((A_type, A, [i]), (B_type, B, [j]), (C_type, C, [row, col]))
         )
+        asks = isinstance(soon_type, types.Array)
         walk = prefetch.nowhere(b)
-        if isinstance(soon_type, types.Array):
+        if asks:
             cols = tile_shape(np.dtype(str(C_type.dtype)))[1]
             row_bytes = i64(cols * C_type.dtype.bitwidth // 8)
             next_panel = prefetch.Rows(builder.gep(b, [b_panel]), depth, row_bytes, b_step)
@@ -71,10 +72,17 @@ def multiply_tile(typingctx, A_panels, i, B_panels, j, C, row, col, depth, accum
             a, a_row, builder.gep(a, [a_panel]), b, b_step, b, c, c_row, depth, accumulate,
             builder.sub(height, row), builder.sub(width, col), walk,
         )  # fmt: skip
-        compiled_tile(C_type.dtype).call(builder, operands.arguments())
+        compiled_tile(C_type.dtype, asks).call(builder, operands.arguments())
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+@overload(tile_shape)
+def _tile_shape_in_compiled_code(dtype):
+    """`tile_shape(C.dtype)` in an `@njit` function is a constant."""
+    shape = tile_shape(np.dtype(str(dtype.dtype)))
+    return lambda dtype: shape
 
 
 def check_operands(A_panels, B_panels, C) -> None:
@@ -97,16 +105,17 @@ def check_operands(A_panels, B_panels, C) -> None:
         raise TypingError("multiply_tile: C is read-only")
 
 
-def compiled_tile(dtype) -> llvm.SharedFunction:
+def compiled_tile(dtype, asks: bool = True) -> llvm.SharedFunction:
     """The tile of a Numba dtype; the first call in a process compiles it."""
     return llvm.shared_function(
-        ("multiply_tile", dtype), lambda module, name: tile_function(module, name, scheme(dtype))
+        ("multiply_tile", dtype, asks), lambda module, name: tile_function(module, name, scheme(dtype, asks))
     )
 
 
-def scheme(dtype) -> Scheme:
+def scheme(dtype, asks: bool) -> Scheme:
     """One multiply-add for each number of A, each column and each step."""
     element = ELEMENTS[dtype]
     rows, vectors = FLOAT_TILES[target_registers().count]
     lanes = target_registers().bytes * 8 // dtype.bitwidth
-    return Scheme(f"multiply_tile_{dtype}", rows, vectors, lanes, element, element, llvm.multiply_add)
+    name = f"multiply_tile_{dtype}"
+    return Scheme(name, rows, vectors, lanes, element, element, llvm.multiply_add, asks=asks)

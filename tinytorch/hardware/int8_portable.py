@@ -8,11 +8,9 @@ from llvmlite import ir
 
 from tinytorch.hardware.blocks import INT8_TILES
 from tinytorch.hardware.int8_tile import QuantizedTile, vector_tile
-from tinytorch.hardware.llvm import I32
+from tinytorch.hardware.llvm import I16, I32
 from tinytorch.hardware.target import RegisterFile
 from tinytorch.hardware.tile import Scheme
-
-I16 = ir.IntType(16)
 
 
 def portable_tile(registers: RegisterFile) -> QuantizedTile:

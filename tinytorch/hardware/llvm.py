@@ -9,9 +9,10 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from tinytorch.hardware.blocks import MASKED_LOAD_BYTES
 from tinytorch.hardware.target import target_registers
 
-I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def store(builder, value, pointer, align: int) -> None:
 
 
 def has_masked_loads() -> bool:
-    """Whether a vector can be loaded through a mask in one instruction (AVX, AVX-512)."""
-    return target_registers().bytes >= 32
+    """Whether a vector can be loaded through a mask in one instruction."""
+    return target_registers().bytes >= MASKED_LOAD_BYTES
 
 
 def masked_load(builder, pointer, vector: ir.VectorType, align: int, mask=None):

@@ -11,13 +11,7 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from tinytorch.hardware.llvm import has_masked_loads, i64
-from tinytorch.hardware.target import target_registers
-
-
-def reads_in_place(columns: int, itemsize: int) -> bool:
-    """Whether rows of so many numbers can be read where they lie: in whole vectors, or through a mask."""
-    return has_masked_loads() or columns * itemsize % target_registers().bytes == 0
+from tinytorch.hardware.llvm import i64
 
 
 @intrinsic

@@ -80,7 +80,7 @@ class Scheme:
     `rows` x `vectors` registers of `lanes` numbers of the type `sums` are computed at once. A step reads an
     `a` of each row, and `vectors` vectors of B; `multiply_add(builder, a, b, sum)` gives the new sum, where
     `a` is that of a row, broadcast over the lanes. `starts`: the sums of a row begin with a line of numbers
-    instead of zeros.
+    instead of zeros. `asks`: while it computes, it asks the caches for what comes next.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Scheme:
     sums: ir.Type
     multiply_add: Callable[..., ir.Value]
     starts: bool = False
+    asks: bool = True
 
     @property
     def vector(self) -> ir.VectorType:
@@ -111,7 +112,7 @@ def tile_function(module: ir.Module, name: str, scheme: Scheme) -> ir.Function:
     """tile(`Operands`): calls the smallest register tile that covers what is left of C.
 
     Whole tiles load B as it is. The others load its last vector through a mask, where the target has such
-    loads, so that a row of B may end there (`reads_in_place`).
+    loads, so that a row of B may end there (`blocks.in_place_depth`).
     """
     function, builder = internal_function(module, name)
     given = Operands.of(function.args)
@@ -145,11 +146,13 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
     a_rows = _rows(builder, given.a, given.a_row, rows, given.height)
     c_rows = _rows(builder, given.c, given.c_row, rows, given.height)
     bytes_wide = scheme.lanes * scheme.size
-    for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
-        for offset in range(0, vectors * bytes_wide, CACHE_LINE):
-            llvm.prefetch(builder, builder.gep(c_row, [i64(offset)]), write=True)
     mask = _mask(builder, scheme, vectors, given.width) if masked else None
-    close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size)
+    close_by: list = []
+    if scheme.asks:
+        close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size)
+        for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
+            for offset in range(0, vectors * bytes_wide, CACHE_LINE):
+                llvm.prefetch(builder, builder.gep(c_row, [i64(offset)]), write=True)
 
     def line(start) -> list:
         """A row of a panel of B, or of first sums."""
@@ -175,7 +178,8 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
         return added
 
     starts = line(given.starts) if scheme.starts else [llvm.zeros(scheme.vector)] * vectors
-    sums = _accumulate(builder, given, step, starts * rows)
+    accumulate = _on_a_walk if scheme.asks else _straight_on
+    sums = accumulate(builder, given, step, starts * rows)
     places = [builder.gep(c_row, [i64(v * bytes_wide)]) for c_row in c_rows for v in range(vectors)]
     masks = ([None] * (vectors - 1) + [mask]) * rows
     with builder.if_then(builder.not_(given.accumulate)):
@@ -214,7 +218,7 @@ def _mask(builder, scheme: Scheme, vectors: int, width):
     return builder.icmp_signed("<", lanes, llvm.splat(builder, left, scheme.lanes))
 
 
-def _accumulate(builder, given: Operands, step: Callable, sums: list) -> list:
+def _on_a_walk(builder, given: Operands, step: Callable, sums: list) -> list:
     """Emit the loop over the steps: a stretch of the walk, then as many steps."""
     carried = [given.walk.start, i64(0), given.b, *sums]
     first, (row, walked, b_row, *sums), end_stretch = llvm.open_loop(
@@ -225,6 +229,13 @@ def _accumulate(builder, given: Operands, step: Callable, sums: list) -> list:
     p, (b_row, *sums), end_step = llvm.open_loop(builder, first, last, [b_row, *sums], 1)
     sums = step(p, b_row, sums)
     _, _, _, *sums = end_stretch([*farther, *end_step([builder.gep(b_row, [given.b_step]), *sums])])
+    return sums
+
+
+def _straight_on(builder, given: Operands, step: Callable, sums: list) -> list:
+    """Emit the loop over the steps, and nothing else."""
+    p, (b_row, *sums), close = llvm.open_loop(builder, i64(0), given.steps, [given.b, *sums], 1)
+    _, *sums = close([builder.gep(b_row, [given.b_step]), *step(p, b_row, sums)])
     return sums
 
 

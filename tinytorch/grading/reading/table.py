@@ -84,7 +84,7 @@ _NUMPY = """
     set_printoptions setdiff1d seterr setxor1d shape shares_memory short sign signbit signedinteger sin cos
     tan sinh cosh tanh single size sort spacing split sqrt square squeeze stack std sum swapaxes take
     take_along_axis tile trace transpose tri tril tril_indices triu triu_indices trim_zeros true_divide trunc
-    typecodes ubyte ufunc uint uint8 uint16 uint32 uint64 uintc uintp ulonglong union1d unique unpackbits
+    ubyte ufunc uint uint8 uint16 uint32 uint64 uintc uintp ulonglong union1d unique unpackbits
     unravel_index unsignedinteger ushort var vectorize void vsplit vstack where zeros zeros_like float_
     finfo tiny smallest_normal smallest_subnormal eps resolution bits nmant
     reduce accumulate at reduceat nin nout identity types
