@@ -26,6 +26,7 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "return result",
     "return results",
     "start = time.perf_counter()",
+    'with np.errstate(invalid="ignore"):',
     "with pytest.raises(TypeError):",
 }
 
