@@ -45,13 +45,8 @@ def touch(node: Node, trusted: set[str], element: bool = False) -> str | None:
     """How what surrounds a read object may change it.
 
     None, "call" (it is called), "deep" (one of its elements may change), "handed" (it goes where more may
-<<<<<<< HEAD
     happen), "used" (what it returns may change) or "whole". Adds to `trusted` the functions and methods that
     are taken for Python's or a library's own.
-=======
-    happen), "used" (what it returns may change) or "whole". Adds to `trusted` the
-    functions and methods that are taken for Python's or a library's own.
->>>>>>> house
     """
     parent = getattr(node, "parent", None)
     handed = "deep" if element else "handed"

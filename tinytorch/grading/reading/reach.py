@@ -111,16 +111,9 @@ class Reach:
             return True
         if name not in self.names or not self.submission.is_state(name):
             return False
-<<<<<<< HEAD
         if name in self.submission.defined and how in ("call", "used"):
             return how == "used" and self.is_cached(name)
         if how in ("deep", "handed") and self.is_decorated(name):
-=======
-        harmless = how == "call" or (how == "used" and not self.is_cached(name))
-        if name in self.submission.defined and harmless:
-            return False
-        if how == "handed" and self.is_decorated(name):
->>>>>>> house
             return False
         return how in CHANGING or not self.submission.is_flat(name)
 

@@ -104,12 +104,7 @@ class Submission:
 
     def paths(self, name: str) -> set[str]:
         """What an imported name means."""
-<<<<<<< HEAD
         return {path for entry in self.names.get(name, ()) if (path := entry.piece.binds[name])}
-=======
-        bound = (entry.piece.binds[name] for entry in self.names.get(name, ()))
-        return {path for path in bound if path}
->>>>>>> house
 
     def is_state(self, name: str) -> bool:
         """Whether this name may stand for an object that code elsewhere can change."""
