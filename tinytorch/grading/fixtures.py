@@ -180,7 +180,7 @@ class Race:
         that is lost by far (see HOPELESS) is over after the first heat. Races of the same two go on where the
         last one ended.
         """
-        name, opponent = (getattr(each, "__name__", each) for each in (function, yardstick))
+        name, opponent = (str(getattr(each, "__name__", each)) for each in (function, yardstick))
         runner = self.yardsticks()
         runner.load()
         own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))
