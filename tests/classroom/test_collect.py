@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.classroom import handins
+from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.collect import collect
 from tinytorch.classroom.handins import shown
 from tinytorch.classroom.people import People, folder_name
-from tinytorch.classroom.platforms import Claim
 from tinytorch.course.errors import UserError
 
 NAME = "kernels_dev.ipynb"

@@ -177,12 +177,12 @@ def test_a_kernel_that_hung_twice_is_not_called_again_and_the_others_are(submit)
 
 def test_scratch_cells_that_take_long_or_fail_cost_nothing(submit):
     submission = submit(
-        "def f(): return 1", *["import time; time.sleep(0.8)"] * 5, "1 / 0", "def g(): return 2"
+        "def f(): return 1", *["import time; time.sleep(1.3)"] * 3, "1 / 0", "def g(): return 2"
     )
     for cell in submission.cells[1:-1]:
         cell.needed = False
     assert call(submission, "f") == 1 and call(submission, "g") == 2
-    assert "spent" in submission.cells[5].error.message
+    assert submission.cells[3].error.type == "OutOfTime"
 
 
 def test_a_spent_budget_is_out_of_time_at_once(submit):

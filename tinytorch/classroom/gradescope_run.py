@@ -14,10 +14,10 @@ from typing import Any
 
 from tinytorch.classroom.assignment import Assignment
 from tinytorch.classroom.choose import choose
+from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.gradescope import GRADER_FILE
 from tinytorch.classroom.handins import open_downloads
 from tinytorch.classroom.judging import HandIn, judge_hand_in
-from tinytorch.classroom.platforms import Claim
 from tinytorch.classroom.record import explain
 from tinytorch.classroom.restore import ReleasedCell
 from tinytorch.course.errors import UserError

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tinytorch.classroom.claims import Claim, normal
 from tinytorch.classroom.classroom import Classroom
-from tinytorch.classroom.platforms import Claim, normal
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER, write_atomically
 

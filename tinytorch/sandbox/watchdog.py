@@ -12,7 +12,7 @@ from pathlib import Path
 
 TICK_S = 0.05
 ROUNDS = 10
-CROWD = 48  # processes and threads: more than any kernel needs for its speed
+CROWD = 24  # processes and threads: more than any kernel needs for its speed
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -1,8 +1,8 @@
-"""`tito nbgrader collect`, `roster`, `report`, `gradescope`: from the learning platform and back to it."""
+"""`tito nbgrader collect` and `roster`: what a learning platform hands out, and who is in the class."""
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from tinytorch.classroom.collect import Collected, Row
-    from tinytorch.classroom.marks import Report
     from tinytorch.classroom.matching import Matched
     from tinytorch.classroom.roster import Roster
 
@@ -20,8 +19,6 @@ Decisions = Annotated[
     list[str] | None,
     typer.Option("--match", metavar="STUDENT=ID", help="Whose row of the roster a student's is; repeatable."),
 ]
-Target = Literal["canvas", "moodle", "blackboard", "brightspace", "gradescope", "csv"]
-Visibility = Literal["visible", "after_due_date", "after_published", "hidden"]
 LISTED = 5  # files left beside a notebook that are listed
 
 
@@ -116,7 +113,7 @@ def roster(
 
     room = open_classroom()
     listed = read_roster(file)
-    found = match_class(room, listed, file, _decisions(match))
+    found = match_class(room, listed, file, decisions(match))
     absent = found.absent(listed)
     if as_json:
         rows = {student: member.id for student, member in found.by_student.items()}
@@ -128,7 +125,7 @@ def roster(
     raise typer.Exit(1 if found.questions else 0)
 
 
-def _decisions(match: list[str] | None) -> dict[str, str]:
+def decisions(match: list[str] | None) -> dict[str, str]:
     from tinytorch.course.errors import UserError
 
     decisions = dict(text.rpartition("=")[::2] for text in match or ())
@@ -156,121 +153,6 @@ def _show_roster(listed: "Roster", found: "Matched") -> None:
         page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
     page.print(f"{listed.format.title}: {len(listed.members)} people, {len(students)} handed in, "
                f"{len(listed.members) - len(students)} did not.")  # fmt: skip
-
-
-def report(
-    file: Annotated[
-        Path | None, typer.Argument(help="The platform's export to fill in; without it, the roster.")
-    ] = None,
-    platform: Annotated[
-        Target, typer.Option("--for", help="Where the marks go; csv: a table with a column per kernel.")
-    ] = "csv",
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="By default marks.csv or marks-PLATFORM.csv.")
-    ] = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="TITLE", help="The column of marks, where its name does not tell.")
-    ] = None,
-    scale: Annotated[bool, typer.Option("--scale", help="Convert to the platform's points.")] = False,
-    match: Decisions = None,
-    feedback_zip: Annotated[
-        Path | None,
-        typer.Option("--feedback-zip", metavar="FILE", help="Pack the feedback pages for Moodle, too."),
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also the class at a glance, as one page.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the marks as your platform imports them: manual marks and late penalties included.
-
-        tito nbgrader report   (marks.csv: a line per student, a column per kernel)
-
-        tito nbgrader report --html class.html   (points, hardest tests, who is missing, feedback)
-
-        tito nbgrader report --for canvas
-
-        tito nbgrader report --for blackboard gc_export.xls --column Kernels
-
-        tito nbgrader report --for moodle --feedback-zip feedback.zip
-
-    The marks are filled into the platform's own export (FILE, or what `tito nbgrader roster` was given);
-    its other columns and ids stay as they are. Text that a spreadsheet would take for a formula gets an
-    apostrophe.
-
-    Exit code 0: every mark is in it. 1: somebody's is not, and is named.
-    """
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.marks import write_feedback_zip, write_marks
-    from tinytorch.classroom.overview import write_overview
-    from tinytorch.course.errors import UserError
-
-    to = to or Path("marks.csv" if platform == "csv" else f"marks-{platform}.csv")
-    for path in filter(None, (to, feedback_zip, html)):
-        if path.exists() and not force:
-            raise UserError(f"{path} exists already.", "Choose another name, or pass --force.")
-    room, decided = open_classroom(), _decisions(match)
-    written = write_marks(room, platform, to, source=file, column=column, scale=scale, decided=decided)
-    packed = write_feedback_zip(room, feedback_zip, source=file, decided=decided) if feedback_zip else None
-    if html:
-        write_overview(room, html)
-    if as_json:
-        zipped = {"feedback_zip": str(feedback_zip), "in_zip": packed} if feedback_zip else {}
-        print_json(written.as_json() | {"students": len(written.marked), "html": html and str(html)} | zipped)
-    else:
-        _show_report(written)
-        if packed is not None:
-            print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
-        if html:
-            print(f"Wrote the class at a glance to {html}.")
-    raise typer.Exit(0 if written.fine else 1)
-
-
-def gradescope(
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The zip.")] = Path("autograder.zip"),
-    visibility: Annotated[
-        Visibility, typer.Option(help="When students see their points and hints, in Gradescope's words.")
-    ] = "visible",
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the autograder that Gradescope runs: the same tests, and the same points, as here.
-
-        tito nbgrader gradescope
-
-        tito nbgrader gradescope --visibility after_due_date
-
-    Upload the zip under "Configure Autograder" of a programming assignment, on Ubuntu 22.04 or later, with
-    at least 2 CPUs and 4 GB. The hidden tests in it are secret: root alone reads them there. Submissions
-    run in a sandbox that needs no user namespaces (Landlock); where even that does not work, the grader
-    says so and gives no points, rather than a zero. Write it again after each `tito nbgrader generate`.
-    """
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.gradescope import write_autograder
-
-    written = write_autograder(open_classroom(), to, visibility=visibility, force=force)
-    if as_json:
-        print_json({"zip": str(written)})
-    else:
-        print(f"Wrote {written}. It holds the hidden tests: give it to nobody but Gradescope.")
-
-
-def _show_report(written: "Report") -> None:
-    from rich.markup import escape
-
-    from tinytorch.classroom.handins import shown
-
-    page = console()
-    page.print(
-        escape(f"Wrote the marks of {len(written.marked)} students to {written.file}."), soft_wrap=True
-    )
-    if written.absent:
-        page.print(escape(shown(f"Nothing handed in: {', '.join(written.absent)}.")), soft_wrap=True)
-    for student, state in written.without_mark.items():
-        page.print(f"{mark(False)} {escape(shown(f'{student} has no mark: {state}.'))}", soft_wrap=True)
-    for student, question in written.questions.items():
-        page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
 
 
 def _known_platform(name: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tinytorch.tito import handins
+from tinytorch.tito import handins, marks
 from tinytorch.tito.options import AsJson, console, mark, print_json
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
         print(f"Wrote {len(written)} pages, the first is {written[0]}.")
 
 
-app.command()(handins.report)
-app.command()(handins.gradescope)
+app.command()(marks.report)
+app.command()(marks.gradescope)
 
 
 @app.command()
