@@ -13,7 +13,7 @@ import pytest
 from tinytorch.classroom.gradescope import write_autograder
 from tinytorch.classroom.gradescope_run import main
 from tinytorch.course.errors import UserError
-from tinytorch.sandbox.bubblewrap import require
+from tinytorch.sandbox.kinds import require
 
 NAME = "kernels_dev.ipynb"
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}

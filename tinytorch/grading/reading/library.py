@@ -42,6 +42,9 @@ class Library:
         self.modules = table.MODULES | prefixes
 
 
+TENSOR = frozenset({"numpy"})  # of our Tensor; its other names are NumPy's too
+
+
 @cache
 def given_names(module: str) -> frozenset[str]:
     """What one of our modules defines for kernels to use; nothing for a module that is not ours."""
@@ -70,9 +73,7 @@ def names_of_libraries() -> frozenset[str]:
     import numpy as np
     import scipy.sparse
 
-    from tinytorch.core.tensor import Tensor
-
     sparse = scipy.sparse
     things = [np, np.linalg, np.ndarray, np.float64, np.ufunc, np.dtype, operator, sparse, sparse.csr_array,
-              sparse.csr_matrix, Tensor, types.FunctionType, type, dict, list, str]  # fmt: skip
-    return frozenset(name for thing in things for name in dir(thing))
+              sparse.csr_matrix, types.FunctionType, type, dict, list, str]  # fmt: skip
+    return frozenset(name for thing in things for name in dir(thing)) | TENSOR

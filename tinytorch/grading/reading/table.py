@@ -7,10 +7,24 @@ belongs into it only if it is harmless in each. A course adds to it with `allow:
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
+import tinytorch
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
     return frozenset(text.split())
+
+
+def public_names(room: str) -> frozenset[str]:
+    """`__all__` of a room, read and not imported: what it gives to a kernel never computes a product."""
+    source = (Path(tinytorch.__file__).parent / room / "__init__.py").read_text(encoding="utf-8")
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(statement.value))
+    raise LookupError(f"{room} has no __all__")
 
 
 LOOPS = ("matmul_baseline", "cache_friendly_matmul", "quantized_matmul", "pruned_matmul")
@@ -34,7 +48,8 @@ MODULES = words(
     tinytorch.hardware tinytorch.hardware.cpu tinytorch.hardware.float_tile tinytorch.hardware.int8
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
-    tinytorch.hardware.blocks tinytorch.hardware.panels tinytorch.hardware.tile
+    tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
+    tinytorch.hardware.turn
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -197,12 +212,12 @@ _TINYTORCH = """
     cpu CPU caches num_threads one_thread panel_buffer run_chunks set_num_threads streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile sparse_tile_width quantized_tile QuantizedTile
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
-    block_lengths panels_across panels_down reads_in_place blocks panels tile
+    blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
 """
 
-NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH)))
+NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH))) | public_names("hardware")
 """Attributes, methods and importable names that a kernel may use, whatever they are looked up on."""
 
 SPARSE_MATRICES = frozenset({"csr_matrix", "csc_matrix", "coo_matrix", "spmatrix"})
