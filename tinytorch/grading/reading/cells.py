@@ -24,7 +24,7 @@ LOADING_MAGICS = {
 QUIET_MAGICS = {
     "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "env", "set_env", "pip",
     "conda", "cd", "pwd", "ls", "who", "whos", "who_ls", "lsmagic", "precision", "history", "hist", "html",
-    "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", "writefile", "file",
+    "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", 
     "system", "sx", "sc", "pinfo", "pinfo2", "pdoc", "psource", "psearch", "pfile", "pprint", "xmode",
     "colors", "logstart", "logstop", "reset", "reset_selective", "xdel", "automagic", "doctest_mode", "gui",
     "notebook", "page", "quickref", "tb", "pdb", "pypy", "perl", "ruby", "python", "python2", "python3",
@@ -135,6 +135,8 @@ def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
         text.loads.append((number, name))
     elif name == "pylab":
         text.stars += ["numpy", "matplotlib.pyplot"]
+    elif name in ("file"):
+        yield from _inner(f"open({line!r}, 'w')", number)
     elif name not in QUIET_MAGICS:
         if name not in ("time", "timeit", "prun") and re.search(r"[${]", line):
             text.loads.append((number, name))  # IPython puts the values of variables in

@@ -19,6 +19,9 @@ from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
 
 COMPILING = frozenset({"njit", "guvectorize", "vectorize"})
 """Decorators of Numba below which there are no sparse matrices."""
+SHELL_CALLS = frozenset(
+    ["system", "getoutput", "run", "Popen", "check_output", "check_call", "call", "urlretrieve"]
+)
 _SIGNS = {ast.Mult: "*", ast.Pow: "**"}
 
 
@@ -38,6 +41,8 @@ class Piece:
     local_imports: dict[str, str] = field(default_factory=dict)  # name in a function: path
     operators: list[tuple[str, int]] = field(default_factory=list)
     compiled_operators: list[tuple[str, int]] = field(default_factory=list)  # `*`, `**` below Numba's `njit`
+    opened: list[Node] = field(default_factory=list)  # calls of `open`
+    shell: list[str] = field(default_factory=list)  # texts of shell lines and other programs' arguments
     hidden: list[tuple[str, int]] = field(default_factory=list)  # ways around reading: what, line
     members: list[Piece] = field(default_factory=list)  # of a class
     owns: set[str] = field(default_factory=set)  # attributes that it gives to objects of its own
@@ -257,7 +262,13 @@ def _read_import(piece: Piece, node: Node, line: int) -> None:
 
 
 def _read_call(piece: Piece, node: Node, line: int) -> None:
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    name = called(node)
+    if name == "open":
+        piece.opened.append(node)
+    elif name in SHELL_CALLS:
+        texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+        computed = any(isinstance(each, ast.Name) for arg in node.args for each in ast.walk(arg))
+        piece.shell += [*map(str, texts), *(["$"] if computed else [])]
     if name in ("getattr", "hasattr"):
         wanted = node.args[1] if len(node.args) > 1 else None
         if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):

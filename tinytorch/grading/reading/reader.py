@@ -16,6 +16,7 @@ from tinytorch.grading.reading.cells import Unreadable
 from tinytorch.grading.reading.facts import COMPILING, Piece, facts_of
 from tinytorch.grading.reading.library import Library, is_protected
 from tinytorch.grading.reading.scopes import Node
+from tinytorch.grading.reading.unread import unread_code
 from tinytorch.sandbox import limited
 
 ALL_CELLS = 1_000_000
@@ -168,6 +169,8 @@ class Submission:
                 path = self.path_of(target, entry.piece)
                 if path and is_protected(path):
                     yield Finding(entry.label, line, f"this replaces a part of a library (`{path}`)")
+        for entry, line, message in unread_code(self):
+            yield Finding(entry.label, line, message)
         for entry, module in self.stars:
             if module not in table.STAR_SAFE and module not in self.library.modules:
                 message = (
