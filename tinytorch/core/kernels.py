@@ -1114,7 +1114,9 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
     elif not isinstance(B, PrunedWeights):
         B = _operand(B, "B")
     _check_product(A, B)
-    stored = np.empty(0, B.dtype) if isinstance(B, PrunedWeights) else B.data if scipy.sparse.issparse(B) else B
+    stored = (
+        np.empty(0, B.dtype) if isinstance(B, PrunedWeights) else B.data if scipy.sparse.issparse(B) else B
+    )
     dtype, result_dtype = _dtypes(A, _operand(stored, "B"))
     A, width = _contiguous(A, dtype), sparse_tile_width(dtype)
     if isinstance(B, np.ndarray):
