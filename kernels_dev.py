@@ -98,6 +98,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 
 import loky
 import numpy as np
@@ -154,6 +155,7 @@ __all__ = [
 
 # %% nbgrader={"grade": false, "grade_id": "operands", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| exporti
+MAX_INT64 = np.iinfo(np.int64).max
 REAL_NUMBERS = frozenset(
     map(np.dtype, "bBhHiIlLqQefd")
 )  # integers and floats up to 64 bits, in native byte order
@@ -179,7 +181,17 @@ def _widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
 
 def _dtypes(A: np.ndarray, B: np.ndarray) -> tuple[np.dtype, np.dtype]:
     """What to compute in (float32 for float16, int64 for integers), and what to return the result in."""
-    return _widths(A.dtype, B.dtype)
+    widths = _widths(A.dtype, B.dtype)
+    if widths[1].kind != "f":
+        _check_int64(A, B)
+    return widths
+
+
+def _check_int64(*operands: np.ndarray) -> None:
+    """ValueError where an unsigned operand holds a number that would wrap around in int64."""
+    for array in operands:
+        if array.dtype == np.uint64 and array.max(initial=0) > MAX_INT64:
+            raise ValueError(f"integers are computed in int64, and {array.max()} does not fit")
 
 
 def _check_product(A, B) -> None:
@@ -853,7 +865,10 @@ def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
             f"out must be writable, C-contiguous, of shape {x.shape} and dtype {x.dtype}; "
             f"it has shape {out.shape} and dtype {out.dtype}"
         )
-    return out, np.ascontiguousarray(x).reshape(x.shape)
+    x = np.ascontiguousarray(x).reshape(x.shape)
+    if np.may_share_memory(out, x) and out.ctypes.data != x.ctypes.data:
+        x = x.copy()  # else numbers would be read where others are written already
+    return out, x
 
 
 def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
@@ -1057,8 +1072,12 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
         "dot_product": product.sum(),
     }
     results = {name: Tensor(np.asarray(value, result_dtype)) for name, value in results.items()}
-    distance_dtype = result_dtype if result_dtype.kind == "f" else np.float64
-    results["euclidean_distance"] = Tensor(np.asarray(np.sqrt(squares.sum()), distance_dtype))
+    if result_dtype.kind == "f":
+        distance = np.sqrt(squares.sum()).astype(result_dtype)
+    else:  # a difference of two int64 always fits uint64, and its square float64
+        apart = np.maximum(x, y).view(np.uint64) - np.minimum(x, y).view(np.uint64)
+        distance = np.sqrt(np.square(apart.astype(np.float64)).sum())
+    results["euclidean_distance"] = Tensor(np.asarray(distance))
     return results
     ### END SOLUTION
 
@@ -2102,8 +2121,11 @@ def _quantizable(array: np.ndarray, scale: float | None, name: str):
     int8 is quantized already and keeps the scale it came with, None included. A float without one gets
     absmax / 127, or 1 where that is 0.
     """
+    argument = "scale" if name == "x" else f"scale_{name}"
+    if not isinstance(scale, Real | None):
+        raise TypeError(f"{argument} must be a real number, not {scale!r}")
     if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"the scale of {name} must be positive and finite, not {scale}")
+        raise ValueError(f"{argument} must be positive and finite, not {scale}")
     if array.dtype == np.int8:
         return _contiguous(array), scale
     narrow = array.dtype in (np.float16, np.float32)
@@ -2224,7 +2246,7 @@ def quantized_matmul(
         C = _deep_int8_product(A, _step(A, scale_A), B.panels, B.shape[1])
         return Tensor(C if exact else (C * float(scale_A or 1) * float(B.scale or 1)).astype(dtype))
     C = np.empty((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
-    scales = () if exact else (dtype.type(scale_A or 1), dtype.type(B.scale or 1))
+    scales = () if exact else (float(scale_A or 1), float(B.scale or 1))
     if A.shape[1]:
         _int8_blocks(A, _step(A, scale_A), B.panels, C, *scales)
     else:
@@ -2304,12 +2326,11 @@ def _multiply_block(A_panels, B_panels, left, K, C):
 def _dequantize(sums, scale_A, scale_B, C, left):
     """C[:, left : left + width of sums] = sums times both scales, cut at the edge of C."""
     ### BEGIN SOLUTION
+    scale = scale_A * scale_B  # in float64: one of them alone could carry a sum out of float32's range
     for i in range(C.shape[0]):
         row = C[i, left : left + sums.shape[1]]
         for j in range(row.size):
-            row[j] = sums[i, j]
-            row[j] *= scale_A
-            row[j] *= scale_B
+            row[j] = sums[i, j] * scale
     ### END SOLUTION
 
 
@@ -2469,7 +2490,7 @@ def _quantized_relu_loop(x, step, result):
         if step is None:
             result[i] = max(x[i], zero)
         else:
-            result[i] = max(min(np.rint(x[i] / step), limit), zero) * step
+            result[i] = max(min(np.rint(x[i] / step), limit), zero) * step + zero  # which makes -0.0 0.0
     ### END SOLUTION
 
 
@@ -2576,14 +2597,28 @@ with single_threaded():
 class PrunedWeights:
     """A right operand of `pruned_matmul`, by columns and cut into blocks once, to be multiplied with many times.
 
-    Column j of block b of the depth holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places.
+    Column j of block b of the depth holds data[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places.
     """
 
     cuts: np.ndarray  # (blocks + 1, N)
     rows: np.ndarray
-    values: np.ndarray
+    data: np.ndarray
     shape: tuple[int, int]
     dtype: np.dtype  # of the weights as they were given
+
+
+def _weights(B: ArrayOrTensor | scipy.sparse.sparray | PrunedWeights):
+    """B as an array, as `PrunedWeights`, or sparse by rows or by columns."""
+    if isinstance(B, PrunedWeights):
+        return B
+    if not scipy.sparse.issparse(B):
+        return _operand(B, "B")
+    return B if B.format in ("csr", "csc") else B.tocsc()
+
+
+def _number_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype of an operand of this dtype: `_operand`, for weights that are no array."""
+    return dtype if dtype in REAL_NUMBERS else _operand(np.empty(0, dtype), "B").dtype
 
 
 def pack_pruned_weights(B: ArrayOrTensor | scipy.sparse.sparray) -> PrunedWeights:
@@ -2593,11 +2628,13 @@ def pack_pruned_weights(B: ArrayOrTensor | scipy.sparse.sparray) -> PrunedWeight
         ValueError: B is not 2-D.
         TypeError: anything but integers and floats.
     """
-    B = B if scipy.sparse.issparse(B) else _operand(B, "B")
+    B = _weights(B)
     if len(B.shape) != 2:
         raise ValueError(f"weights have two dimensions, not the shape {B.shape}")
-    given_dtype = _operand(np.empty(0, B.dtype), "B").dtype
+    given_dtype = _number_dtype(B.dtype)
     dtype, _ = _widths(given_dtype)
+    if dtype.kind != "f":
+        _check_int64(B if isinstance(B, np.ndarray) else B.data)
     B = scipy.sparse.csc_array(B.astype(dtype, copy=False))
     if not B.has_sorted_indices:
         B = B.sorted_indices()
@@ -2643,10 +2680,11 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
     columns.
     """
     A = _operand(A, "A")
-    if not scipy.sparse.issparse(B) and not isinstance(B, PrunedWeights):
-        B = _operand(B, "B")
+    B = _weights(B)
     _check_product(A, B)
-    dtype, result_dtype = _widths(A.dtype, _operand(np.empty(0, B.dtype), "B").dtype)
+    dtype, result_dtype = _widths(A.dtype, _number_dtype(B.dtype))
+    if result_dtype.kind != "f":
+        _check_int64(A, B if isinstance(B, np.ndarray) else B.data)
     A, width = _contiguous(A, dtype), sparse_tile_width(dtype)
     if isinstance(B, np.ndarray):
         B = scipy.sparse.csr_array(B.astype(dtype, copy=False))
@@ -2664,7 +2702,7 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
         _gather_row(A.reshape(-1), starts, ends, rows, values.astype(dtype, copy=False), C.reshape(-1))
     else:
         B = B if isinstance(B, PrunedWeights) else pack_pruned_weights(B)
-        panels, values = -(-A.shape[0] // width), B.values.astype(dtype, copy=False)
+        panels, values = -(-A.shape[0] // width), B.data.astype(dtype, copy=False)
         C = np.empty((B.shape[1], panels * width), dtype)  # on its side: the batch lies side by side
         run_chunks(
             lambda first, last: _pruned_panels(A, B.cuts, B.rows, values, C, width, first, last), panels
@@ -2675,7 +2713,7 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
 def _column_ends(B: scipy.sparse.sparray | PrunedWeights) -> tuple[np.ndarray, ...]:
     """Given. Where each column begins and ends in the rows and values of B, and those."""
     if isinstance(B, PrunedWeights):
-        return B.cuts[0], B.cuts[-1], B.rows, B.values
+        return B.cuts[0], B.cuts[-1], B.rows, B.data
     return B.indptr[:-1], B.indptr[1:], B.indices, B.data
 
 
@@ -2919,7 +2957,7 @@ def use_sparse(layer):
     """The weights that are left, sorted once as the kernel wants them."""
     kept = pack_pruned_weights(layer.weights)
     layer.product = lambda activations, _: pruned_matmul(activations, kept)
-    layer.stored_bytes = kept.values.nbytes + kept.rows.nbytes + kept.cuts.nbytes + layer.bias.data.nbytes
+    layer.stored_bytes = kept.data.nbytes + kept.rows.nbytes + kept.cuts.nbytes + layer.bias.data.nbytes
 
 
 def quantize(layer):

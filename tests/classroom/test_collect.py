@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.classroom import handins
+from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.collect import collect
 from tinytorch.classroom.handins import shown
 from tinytorch.classroom.people import People, folder_name
-from tinytorch.classroom.platforms import Claim
 from tinytorch.course.errors import UserError
 
 NAME = "kernels_dev.ipynb"
@@ -138,6 +138,17 @@ def test_a_damaged_notebook_of_the_right_name_is_taken_and_said(class_, zipped, 
     collected = collect(class_.room, zipped({f"alice/{NAME}": right()[:-20], f"bob/{NAME}": right()}))
     assert collected.taken == ["alice", "bob"] and not collected.fine
     assert "JSONDecodeError" in collected.rows[0].remarks[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"cells":' + b"[" * 10**6, b'{"cells": [' + b"[]," * 6_000_000 + b"1]}", b'{"cells": 1' + b"0" * 9999],
+    ids=["deep", "wide", "a long number"],
+)  # fmt: skip
+def test_content_that_is_costly_to_read_costs_only_its_author(class_, zipped, right, content):
+    collected = collect(class_.room, zipped({f"eve/{NAME}": content, f"bob/{NAME}": right()}))
+    assert "bob" in collected.taken
+    assert [row.fine for row in collected.rows] == [True, False]
 
 
 def test_two_notebooks_of_one_student_are_for_a_person_to_sort_out(class_, downloads, right, author_of):

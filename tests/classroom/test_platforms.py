@@ -171,6 +171,19 @@ def test_attempts_of_blackboard_brightspace_and_teams_the_newest_counts(class_, 
         assert len(list((class_.room.root / ".tito/attempts/kernels" / student).iterdir())) == 2
 
 
+@pytest.mark.parametrize("around", ["", "Student Work/", "Kernels/"])
+def test_folders_around_those_of_teams_are_nobodys(class_, zipped, right, around):
+    labelled = {
+        f"{around}Submitted files/{who}/Kernels/Version 1/{NAME}": right(who) for who in ("Ann Lee", "Bo")
+    }
+    working = {f"{around}Working files/Ann Lee/Kernels/{NAME}": right()}
+    bare = {f"{around}{who}/Version {n}/{NAME}": right(who) for who in ("Ann Lee", "Bo") for n in (1, 2)}
+    for files in (labelled | working, bare):
+        collected = collect(class_.room, zipped(files), dry_run=True)
+        assert collected.platform == "teams" and collected.fine
+        assert collected.taken == ["Ann-Lee", "Bo"]
+
+
 def test_a_newest_attempt_without_a_notebook_is_said(class_, zipped, right, author_of):
     files = {f"K_u7_attempt_2026-01-02-10-11-12_{NAME}": right("early"),
              "K_u7_attempt_2026-01-31-10-11-12_report.pdf": b"%PDF"}  # fmt: skip

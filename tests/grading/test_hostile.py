@@ -13,10 +13,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from grading.bank import shortcuts
 from grading.bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from grading.bank.hostile_inputs import INPUTS
 from grading.bank.hostile_lies import BENT_SLEEP
 from grading.bank.malformed import CHANGED, REFUSED
+from grading.bank.shortcuts import notebook_of, rounds
 from grading.bank.submissions import ROOT, Bank, student, submission
 
 from tinytorch.course.module import load_module
@@ -122,7 +123,11 @@ def test_attacks_gain_nothing(bank: Bank, world: World, attack: Attack):
     assert verdict.report.earned <= verdict.cell(HONEST).possible
     if not attack.harms_itself:
         assert verdict.problems(HONEST) == []
-    assert world.canary not in verdict.said()
+    said = verdict.said()
+    assert world.canary not in said and f"CANARY-{world.mark}" not in said
+    if attack.name in INPUTS:
+        assert world.mark[::-1] not in str(verdict.report.shown().as_json())
+    said.encode()
     assert verdict.seconds < LIMITS["submission_wall_s"] + START_AND_STOP_S
 
 
@@ -161,21 +166,17 @@ def test_files_that_are_no_notebook_are_refused(bank: Bank, name: str):
 def shortcut_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     bank = Bank(tmp_path_factory.mktemp("shortcuts"))
     with bank.pool:
-        for number, kernels in enumerate(shortcuts.rounds()):
-            sources = {kernel: shortcuts.source(kernel, name) for kernel, name in kernels.items()}
-            bank.submit(str(number), submission(sources, student("helpers")))
+        for number, taken in enumerate(rounds()):
+            bank.submit(str(number), notebook_of(taken))
         yield bank
 
 
 @pytest.mark.parametrize(
-    ("number", "kernel", "name"),
-    [
-        (number, kernel, name)
-        for number, kernels in enumerate(shortcuts.rounds())
-        for kernel, name in kernels.items()
-    ],
+    ("number", "kernel"),
+    [(number, kernel) for number, taken in enumerate(rounds()) for kernel in taken],
+    ids=lambda value: str(value),
 )
-def test_library_products_are_refused(shortcut_bank: Bank, number: int, kernel: str, name: str):
+def test_library_products_earn_nothing(shortcut_bank: Bank, number: int, kernel: str):
     cell = shortcut_bank.verdict(str(number)).cell(kernel)
     assert cell.earned == 0
-    assert cell.error.type == "Shortcut" and cell.error.line
+    assert cell.error.type in ("Shortcut", "NameError", "SyntaxError", "ModuleNotFoundError")

@@ -2,11 +2,26 @@
 
 import numpy as np
 import pytest
-from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values
+from oracles import (
+    REAL,
+    assert_exact,
+    assert_same_numbers,
+    assert_unmodified,
+    assert_writes_to_out,
+    exotic,
+    layouts,
+    numbers,
+    relu,
+    takes_out,
+    unusual,
+    values,
+)
 
+from tinytorch.hardware import num_threads
 from tinytorch.sandbox.inside.values import TensorValue
 
 LARGE = 1_200_007  # no multiple of any number of workers below, and worth more than one thread
+MARGIN = 0.1  # of the processor time of a call, which also carries 80 MB to and fro
 
 
 def assert_works(kernels) -> None:
@@ -55,11 +70,25 @@ def test_empty(kernels):
 @pytest.mark.weight(2)
 def test_dtype_is_kept(kernels):
     """The result has the dtype of the input, for floats of every width and for integers."""
-    for dtype in (np.float16, np.float32, np.float64, np.int8, np.int32, np.int64):
+    for dtype in REAL:
         x = numbers((1003,), dtype)
-        result = kernels.parallel_relu(x)
-        assert values(result).dtype == dtype
-        assert_same_numbers(result, np.maximum(x, dtype(0)))
+        assert_exact(kernels.parallel_relu(x), relu(x))
+    for dtype in (np.float16, np.float64, np.int8):
+        x = numbers((LARGE,), dtype)
+        assert_exact(kernels.parallel_relu(x, 2), relu(x))
+
+
+@pytest.mark.weight(16)
+def test_workers_compute(kernels):
+    """Most of the work on a large array is done in worker threads, at the same time as one another."""
+    x = numbers((8 * LARGE,))
+    assert_exact(kernels.parallel_relu(x, 2), relu(x))
+    if num_threads() < 2:
+        return  # one core: there, falling back to one thread is right
+    with kernels.watched() as used:
+        result = kernels.parallel_relu(x, 2)
+    assert_exact(result, relu(x))
+    assert used.workers_s > MARGIN * used.all_s
 
 
 def test_nan_infinity_and_negative_zero(kernels):
@@ -81,7 +110,7 @@ def test_any_memory_layout(kernels):
 def test_large_views(kernels):
     """A large transposed or sliced view must be cut without losing the places of its elements."""
     x = numbers((1201, 1009))
-    for view in (x.T, x[::-1, ::2]):
+    for view in (x.T, x[::-1, ::2], x.astype(x.dtype.newbyteorder())):
         assert_same_numbers(kernels.parallel_relu(view, 2), np.maximum(view, 0))
 
 
@@ -113,6 +142,14 @@ def test_wrong_num_workers(kernels):
 def test_wrong_types(kernels):
     """Complex numbers, strings and objects must raise TypeError."""
     assert_works(kernels)
-    for bad in (np.ones(3, complex), np.array(["a", "b"]), np.array([1, 2], object)):
+    for bad in exotic(np.ones(3)):
         with pytest.raises(TypeError):
             kernels.parallel_relu(bad)
+
+
+def test_result_in_out(kernels):
+    """Where there is an `out`, it takes the result, small or large; it may be x, or overlap it in any way."""
+    assert_works(kernels)
+    if takes_out(kernels.parallel_relu):
+        assert_writes_to_out(kernels.parallel_relu, 1000)
+        assert_writes_to_out(kernels.parallel_relu, LARGE)

@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values
+from oracles import (
+    LENGTHS,
+    REAL,
+    assert_same_numbers,
+    assert_unmodified,
+    exotic,
+    layouts,
+    numbers,
+    unusual,
+    values,
+)
 
 from tinytorch.sandbox.inside.values import TensorValue
 
@@ -28,11 +38,45 @@ def test_default_scale(kernels):
         np.testing.assert_allclose(values(kernels.quantized_relu(x)), expected, rtol=1e-6)
 
 
-@pytest.mark.weight(2)
+@pytest.mark.weight(13)
 def test_saturation(kernels):
     """Values beyond the range saturate at 127 steps; casting them to int8 wraps around instead."""
     x = np.array([128, 200, 300, 1e9, 1e30, -200, -1e30], np.float32)
-    assert_same_numbers(kernels.quantized_relu(x, 1.0), np.array([127, 127, 127, 127, 127, 0, 0]))
+    for repeat in (1, 40):
+        expected = np.tile(np.array([127, 127, 127, 127, 127, 0, 0]), repeat)
+        assert_same_numbers(kernels.quantized_relu(np.tile(x, repeat), 1.0), expected)
+
+
+@pytest.mark.weight(2)
+def test_saturation_of_wide_numbers(kernels):
+    """float64 numbers and integers beyond the range saturate as well, however far beyond it they are."""
+    for x in (np.array([1e300, 300, -1e300]), np.array([2**40, 300, -(2**40)])):
+        assert_same_numbers(kernels.quantized_relu(x, 0.5), np.array([63.5, 63.5, 0]))
+
+
+def test_every_dtype(kernels):
+    """Every real dtype is quantized by the same rule; int8 and bool are quantized already."""
+    q = np.random.default_rng(3).integers(-127, 128, 67)
+    for dtype in REAL:
+        q[0] = 127  # so that the scale is 1, or `step` for floats
+        step = 0.25 if dtype.kind == "f" else 1
+        ints = np.abs(q) if dtype.kind == "u" else q > 0 if dtype.kind == "b" else q
+        x = (ints * step).astype(dtype)
+        quantized_already = dtype in (np.dtype(bool), np.dtype(np.int8))
+        kind = np.int8 if quantized_already else np.float64 if dtype == np.float64 else np.float32
+        for view in (x, *unusual(x)):
+            result = values(kernels.quantized_relu(view))
+            assert result.dtype == kind or view is not x
+            np.testing.assert_allclose(result, np.maximum(ints, 0) * step, rtol=1e-6)
+
+
+def test_no_negative_zero(kernels):
+    """There is no -0.0 among integers, so there is none in the result."""
+    assert_works(kernels)
+    for dtype in (np.float32, np.float64):
+        x = np.tile(np.array([-0.0, -0.2, 0.3, -5, -1e-30], dtype), 27)
+        for scale in (1.0, None):
+            assert not np.signbit(values(kernels.quantized_relu(x, scale))).any()
 
 
 @pytest.mark.weight(2)
@@ -62,7 +106,7 @@ def test_floats_keep_their_width(kernels):
 
 def test_every_length(kernels):
     """Every length must work, also those that are no multiple of a SIMD register."""
-    for length in (1, 7, 33, 65, 1001):
+    for length in LENGTHS:
         q = np.random.default_rng(length).integers(-127, 128, length)
         x = (q * 0.25).astype(np.float32)
         assert_same_numbers(kernels.quantized_relu(x, 0.25), np.maximum(q, 0) * 0.25)
@@ -93,8 +137,13 @@ def test_nan_and_infinity(kernels):
     """NaN and infinity have no quantized value: they must raise ValueError."""
     assert_works(kernels)
     for value in (np.nan, np.inf, -np.inf):
-        with pytest.raises(ValueError):
-            kernels.quantized_relu(np.array([1, value, 2], np.float32))
+        for dtype in (np.float16, np.float32, np.float64):
+            for place in (1, 99):
+                x = numbers((100,), dtype)
+                x[place] = value
+                for scale in (None, 0.5):
+                    with pytest.raises(ValueError):
+                        kernels.quantized_relu(x, scale)
 
 
 def test_any_memory_layout(kernels):
@@ -126,13 +175,22 @@ def test_wrong_scales(kernels):
     """A scale of zero or below must raise ValueError."""
     assert_works(kernels)
     for scale in (0.0, -0.5):
-        with pytest.raises(ValueError):
-            kernels.quantized_relu(numbers((3,)), scale)
+        for dtype in (np.float32, np.int8):
+            with pytest.raises(ValueError):
+                kernels.quantized_relu(numbers((3,), dtype), scale)
+
+
+def test_scales_that_are_no_numbers(kernels):
+    """A scale that is not a real number must raise TypeError with the argument's name in the message."""
+    assert_works(kernels)
+    for bad in ("1", np.complex128(1), [1.0]):
+        with pytest.raises(TypeError, match="scale"):
+            kernels.quantized_relu(numbers((3,)), bad)
 
 
 def test_wrong_types(kernels):
     """Complex numbers, strings and objects must raise TypeError."""
     assert_works(kernels)
-    for bad in (np.ones(3, complex), np.array(["a", "b"]), np.array([1, 2], object)):
+    for bad in exotic(np.ones(3)):
         with pytest.raises(TypeError):
             kernels.quantized_relu(bad)

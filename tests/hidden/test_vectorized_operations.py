@@ -2,7 +2,20 @@
 
 import numpy as np
 import pytest
-from oracles import assert_same_numbers, assert_unmodified, layouts, numbers, unusual, values, wins
+from oracles import (
+    REAL,
+    SIGNED,
+    UNSIGNED,
+    assert_same_numbers,
+    assert_unmodified,
+    exotic,
+    large,
+    layouts,
+    numbers,
+    result_dtype,
+    unusual,
+    values,
+)
 
 from tinytorch.sandbox.inside.values import TensorValue
 
@@ -15,6 +28,36 @@ NAMES = {
 }
 
 
+def assert_five(result, x: np.ndarray, y: np.ndarray) -> None:
+    """All five results of x and y: names, types, dtypes, shapes and numbers."""
+    assert type(result) is dict and set(result) == NAMES
+    dtype = result_dtype(x, y)
+    integers = dtype.kind == "i"
+    wide = object if integers else np.longdouble
+    left, right = (
+        each.astype(np.int8 if each.dtype.kind == "b" else each.dtype).astype(wide) for each in (x, y)
+    )
+    expected = {
+        "element_wise_multiply": left * right,
+        "element_wise_add": left + right,
+        "squared_difference": (left - right) ** 2,
+        "euclidean_distance": np.array(float(np.sum((left - right) ** 2)) ** 0.5),
+        "dot_product": np.array(np.sum(left * right)),
+    }
+    epsilon = np.finfo(np.float64 if integers else dtype).eps
+    size = float(np.sum(np.abs(left * right)))
+    for name, answer in expected.items():
+        found = values(result[name])
+        distance = name == "euclidean_distance"
+        assert found.dtype == (np.float64 if distance and integers else dtype) and found.shape == answer.shape
+        if integers and not distance:
+            np.testing.assert_array_equal(found, answer.astype(np.int64))
+        else:
+            slack = epsilon * (x.size + 2) * size if name == "dot_product" else 0
+            relative = (x.size + 4) * epsilon if distance else 4 * epsilon
+            np.testing.assert_allclose(found.astype(float), answer.astype(float), rtol=relative, atol=slack)
+
+
 def assert_works(kernels) -> None:
     """A test of errors or of side effects counts only for a kernel that works."""
     result = kernels.vectorized_operations(np.array([1, 2], np.float32), np.array([3, 5], np.float32))
@@ -25,6 +68,10 @@ def test_five_results(kernels):
     """The result is a dictionary with exactly the five names of the docstring."""
     assert_works(kernels)
     assert set(kernels.vectorized_operations(numbers((3,)), numbers((3,)))) == NAMES
+
+
+def assert_five_of(kernels, x: np.ndarray, y: np.ndarray) -> None:
+    assert_five(kernels.vectorized_operations(x, y), x, y)
 
 
 @pytest.mark.weight(2)
@@ -87,7 +134,9 @@ def test_half_precision(kernels):
 @pytest.mark.weight(2)
 def test_narrow_integers_do_not_wrap(kernels):
     """Integer results are exact: int8 and uint8 must not wrap around, and 3 - 5 is -2 also for unsigned."""
-    for dtype, pair in ((np.int8, (100, -100)), (np.uint8, (3, 250))):
+    for dtype in SIGNED + UNSIGNED:
+        assert_five_of(kernels, large((8,), dtype), large((8,), dtype, seed=1))
+    for dtype, pair in ((np.int8, (100, -100)), (np.uint8, (3, 250)), (np.int16, (32_000, -32_000))):
         x, y = np.full(1000, pair[0], dtype), np.full(1000, pair[1], dtype)
         result = kernels.vectorized_operations(x, y)
         np.testing.assert_array_equal(
@@ -104,6 +153,44 @@ def test_large_integers(kernels):
     x, y = np.array([2**31 + 1, 3], np.int64), np.array([2**30 + 1, 5], np.int64)
     dot = values(kernels.vectorized_operations(x, y)["dot_product"])
     assert int(dot) == (2**31 + 1) * (2**30 + 1) + 15
+
+
+@pytest.mark.weight(2)
+def test_every_pair_of_dtypes(kernels):
+    """Mixed operands follow np.result_type, with bool as int8: the dtype of all five, and their numbers."""
+    for left in REAL:
+        for right in (left, np.dtype(np.int16), np.dtype(np.float16), np.dtype(np.float64)):
+            assert_five_of(kernels, numbers((3, 7), left) // 4, numbers((3, 7), right, seed=1) // 4)
+
+
+@pytest.mark.weight(2)
+def test_distance_of_integers(kernels):
+    """The distance of integers comes from exact differences, in float64: not cut, and no square wraps."""
+    for x, y in (
+        ([1, 0], [0, 1]),
+        ([2**40], [-(2**40)]),
+        ([2**62, 5], [-(2**62), 1]),
+        ([2**60 + 3], [2**60]),
+    ):
+        exact = sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5
+        result = kernels.vectorized_operations(np.array(x, np.int64), np.array(y, np.int64))
+        np.testing.assert_allclose(values(result["euclidean_distance"]), exact, rtol=1e-14)
+
+
+def test_unsigned_numbers_that_do_not_fit(kernels):
+    """An unsigned 64-bit number above the largest int64 must raise ValueError: it would wrap around."""
+    assert_works(kernels)
+    x, y = np.array([1, 2**63], np.uint64), np.ones(2, np.uint64)
+    for operands in ((x, y), (y, x)):
+        with pytest.raises(ValueError):
+            kernels.vectorized_operations(*operands)
+
+
+def test_long_arrays(kernels):
+    """Every element counts, in every float, however long the arrays are: look at the last ones too."""
+    for length in (2, 33, 70, 1001):
+        for dtype in (np.float32, np.float64):
+            assert_five_of(kernels, numbers((length,), dtype), numbers((length,), dtype, seed=1))
 
 
 def test_empty(kernels):
@@ -131,6 +218,9 @@ def test_any_memory_layout(kernels):
         result = kernels.vectorized_operations(left, right)
         np.testing.assert_allclose(values(result["element_wise_add"]), x + y, rtol=1e-6)
         np.testing.assert_allclose(values(result["dot_product"]), np.sum(x * y), rtol=1e-4)
+    for dtype in REAL:
+        for x in unusual(numbers((9,), dtype)):
+            assert_five_of(kernels, x, x)
 
 
 def test_operands_are_left_alone(kernels):
@@ -164,13 +254,14 @@ def test_wrong_types(kernels):
     """Complex numbers, strings and objects must raise TypeError."""
     assert_works(kernels)
     good = numbers((2,))
-    for bad in (good.astype(complex), good.astype(str), good.astype(object)):
-        with pytest.raises(TypeError):
-            kernels.vectorized_operations(good, bad)
+    for bad in exotic(good):
+        for operands in ((bad, good), (good, bad), (bad, bad)):
+            with pytest.raises(TypeError):
+                kernels.vectorized_operations(*operands)
 
 
+@pytest.mark.weight(12)
 def test_no_python_loop(kernels, race):
     """Operations on whole arrays: this runs no faster than a loop over the elements in Python."""
-    x, y = numbers((50_000,)), numbers((50_000,), seed=1)
-    assert_works(kernels)
-    assert wins(race, 3, kernels.vectorized_operations, (x, y), "operations_interpreted")
+    x, y = numbers((200_000,)), numbers((200_000,), seed=1)
+    race(kernels.vectorized_operations, (x, y), assert_five, "operations_interpreted", 3)

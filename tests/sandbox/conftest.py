@@ -6,12 +6,15 @@ import pytest
 from sandbox.small import LIMITS, REPOSITORY
 
 from tinytorch.course.module import Limits
+from tinytorch.sandbox.kinds import SANDBOXES, obstacle
 from tinytorch.sandbox.session import Cell, Session
 from tinytorch.sandbox.zygote import warm_zygote
 
 
-@pytest.fixture(params=["none", "bubblewrap"])
+@pytest.fixture(params=SANDBOXES)
 def sandbox(request: pytest.FixtureRequest) -> str:
+    if reason := obstacle(request.param):
+        pytest.skip(f"{request.param}: {reason}")
     return request.param
 
 

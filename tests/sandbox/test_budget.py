@@ -62,18 +62,30 @@ def test_slow_calls_spend_the_time_of_their_own_kernel():
 
 def test_cells_leave_the_kernels_their_half():
     budget = Budget(LIMITS, KERNELS)
-    while (seconds := budget.for_cell(needed=True)) > 0:
-        budget.spend(seconds)
+    for _ in range(4):
+        budget.spend(budget.for_cell(needed=True))
     assert budget.left_s == 60
+    assert budget.for_cell(needed=True) == 1  # which is enough for a definition
+    assert budget.for_cell(needed=False) <= 0
     call(budget, "kernel_0", 5)
 
 
-def test_scratch_cells_have_a_time_of_their_own_and_then_do_not_run():
+def test_a_scratch_cell_leaves_half_of_their_time_to_the_next_ones():
     budget = Budget(LIMITS, KERNELS)
-    while (seconds := budget.for_cell(needed=False)) > 0:
-        budget.spend(seconds)
-    assert budget.left_s == 100
+    assert budget.for_cell(needed=False) == 7.5
+    budget.spend(15)
+    assert budget.for_cell(needed=False) == 2.5
+    budget.spend(5)
+    assert budget.for_cell(needed=False) == 1  # which is enough for a helper
     assert budget.for_cell(needed=True) == 15
+
+
+def test_scratch_cells_leave_the_kernels_their_half():
+    budget = Budget(LIMITS, KERNELS)
+    while (seconds := budget.for_cell(needed=False)) > 1e-9:
+        budget.spend(seconds)
+    assert budget.left_s == pytest.approx(60)
+    call(budget, "kernel_0", 5)
 
 
 def test_loading_the_cells_again_is_paid_by_the_kernel_that_ended_the_process():

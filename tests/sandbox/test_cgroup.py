@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tinytorch.sandbox import cgroup
 from tinytorch.sandbox.cgroup import ControlGroup
 
 
@@ -50,8 +51,12 @@ def test_where_nothing_is_handed_on_there_is_no_group(version_2):
 
 def test_groups_of_killed_graders_are_removed(version_2):
     root, membership = version_2
-    abandoned, own = root / "user" / "tinytorch-999999999-0", root / "user" / f"tinytorch-{os.getpid()}-99"
-    abandoned.mkdir()
-    own.mkdir()
+    own = root / "user" / f"tinytorch-{os.getpid()}-{cgroup._started(os.getpid())}-99"
+    abandoned = [
+        root / "user" / "tinytorch-999999999-1-0",
+        root / "user" / f"tinytorch-{os.getpid()}-1-0",  # another process had this number
+    ]
+    for folder in (own, *abandoned):
+        folder.mkdir()
     ControlGroup.create(root, membership)
-    assert not abandoned.exists() and own.exists()
+    assert own.exists() and not any(folder.exists() for folder in abandoned)

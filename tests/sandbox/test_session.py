@@ -76,7 +76,7 @@ def test_errors_keep_base_message_and_notes(submit):
         call(submit(source), "f", 1)
     assert type(caught.value) is ValueError and caught.value.__notes__ == ["batch item 3"]
     place = where(caught.value)
-    assert (place.cell, place.line, place.text, place.type) == ("cell 1", 6, "raise error", "Mine")
+    assert (place.cell, place.line, place.text, place.type) == ("cell 1", 6, "raise error", "ValueError")
 
 
 @pytest.mark.parametrize("result", ["(i for i in [1])", "object()", "lambda: 1", "np.array(['a'])", "Lazy()"])
@@ -134,7 +134,6 @@ def test_a_failing_cell_costs_only_what_needs_it(submit):
         "import sys; sys.exit('bye')",
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
         "import ctypes; ctypes.string_at(0)",
-        "quit()",
         "raise KeyboardInterrupt",
         "import numpy as np; np.arange(10**9).repeat(8).sort()",
     ],
@@ -178,12 +177,12 @@ def test_a_kernel_that_hung_twice_is_not_called_again_and_the_others_are(submit)
 
 def test_scratch_cells_that_take_long_or_fail_cost_nothing(submit):
     submission = submit(
-        "def f(): return 1", *["import time; time.sleep(0.8)"] * 5, "1 / 0", "def g(): return 2"
+        "def f(): return 1", *["import time; time.sleep(1.3)"] * 3, "1 / 0", "def g(): return 2"
     )
     for cell in submission.cells[1:-1]:
         cell.needed = False
     assert call(submission, "f") == 1 and call(submission, "g") == 2
-    assert "spent" in submission.cells[5].error.message
+    assert submission.cells[3].error.type == "OutOfTime"
 
 
 def test_a_spent_budget_is_out_of_time_at_once(submit):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.contents import (
     NOTEBOOK_SUFFIX,
     Contents,
@@ -15,7 +16,6 @@ from tinytorch.classroom.contents import (
     why_not_opened,
 )
 from tinytorch.classroom.handins import Entry, Unreadable, shown
-from tinytorch.classroom.platforms import Claim
 from tinytorch.course.module import Module
 
 CANDIDATES = 40  # files of one person that are looked into

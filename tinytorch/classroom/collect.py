@@ -17,10 +17,11 @@ from typing import Any
 from nbgrader.api import MissingEntry
 
 from tinytorch.classroom.choose import Candidate, choose
+from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.classroom import Classroom
 from tinytorch.classroom.handins import Entry, open_downloads, shown
 from tinytorch.classroom.people import People, Person, learn_names
-from tinytorch.classroom.platforms import PLATFORMS, Claim
+from tinytorch.classroom.platforms import PLATFORMS
 from tinytorch.classroom.recognise import TABLES, Recognised, recognise
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER, write_atomically

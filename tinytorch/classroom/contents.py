@@ -10,6 +10,9 @@ from typing import Any
 
 from tinytorch.course.cells import CHECK_PREFIX, STUB
 from tinytorch.course.module import Module
+from tinytorch.sandbox.limited import TooMuch, limited
+
+PARSE_CPU_S = 10  # a script of Jupytext's takes a second, and importing Jupytext another
 
 NOTEBOOK_SUFFIX = re.compile(r"\.ipynb(\.txt|\.json|\.html?|\.zip|\.download)?$|\.json$", re.IGNORECASE)
 SCRIPT_SUFFIX = re.compile(r"\.py(\.txt)?$", re.IGNORECASE)
@@ -45,7 +48,6 @@ class Contents:
     attempted: int = 0  # how many of them are no stubs any more
     notebook: bytes = b""  # what goes into the course: the file, or the notebook made from a script
     problem: str = ""  # why it is not the module's notebook
-    script: bool = False
 
     @property
     def ours(self) -> bool:
@@ -71,21 +73,36 @@ def look_into(content: bytes, module: Module, *, script: bool) -> Contents:
     if not script and not content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return Contents(problem="is no notebook", notebook=content)
     try:
-        return parse(content, tuple(module.points), script=script)
-    except (ValueError, RecursionError, MemoryError, TypeError, AttributeError, LookupError) as error:
-        what = "percent-format script" if script else "notebook"
-        return Contents(problem=f"is no {what} ({type(error).__name__}: {str(error)[:80]})", notebook=content)
+        text = content.decode("utf-8-sig")
+        found = limited(f"{__name__}:parse", text, list(module.points), script, cpu_s=PARSE_CPU_S)
+    except UnicodeDecodeError:
+        return Contents(problem="is not UTF-8 text", notebook=content)
+    except TooMuch as error:
+        return Contents(problem=f"takes too much {error.what} to read")
+    notebook = content if found["text"] is None else found["text"].encode("utf-8", "surrogatepass")
+    return Contents(frozenset(found["cells"]), found["attempted"], notebook, found["problem"])
 
 
-def parse(content: bytes, names: tuple[str, ...], *, script: bool) -> Contents:
-    """The parsing of a hand-in, all of it: to be run where time and memory are limited.
+def parse(text: str, names: list[str], script: bool) -> dict[str, Any]:
+    """The parsing of a hand-in, all of it, for a process with limits on time and memory.
 
-    Raises ValueError, RecursionError, MemoryError, TypeError, AttributeError or LookupError where it cannot.
+    Returns `cells`, the graded cells in it, how many of them were `attempted`, the notebook's `text` where a
+    script was converted, and the `problem` where it holds none.
     """
-    text = content.decode("utf-8-sig")
-    if script:
-        text = _converted(text)
-    document = json.loads(text)
+    found: dict[str, Any] = {"cells": [], "attempted": 0, "text": None, "problem": ""}
+    try:
+        found["text"] = _converted(text) if script else None
+        sources = _graded_sources(json.loads(found["text"] or text), names)
+    except (ValueError, RecursionError, TypeError, AttributeError, LookupError) as error:
+        what = "percent-format script" if script else "notebook"
+        return found | {"problem": f"is no {what} ({type(error).__name__}: {str(error)[:80]})"}
+    attempted = sum(STUB not in source for source in sources.values())
+    problem = "" if sources else "holds none of the graded cells"
+    return found | {"cells": sorted(sources), "attempted": attempted, "problem": problem}
+
+
+def _graded_sources(document: Any, names: list[str]) -> dict[str, str]:
+    """The source of each graded cell that is there; of a copied one, the first."""
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list):
         found = document.get("nbformat") if isinstance(document, dict) else None
@@ -94,11 +111,7 @@ def parse(content: bytes, names: tuple[str, ...], *, script: bool) -> Contents:
     for cell in cells:
         for name in _names_in(cell, names):
             sources.setdefault(name, _source(cell))
-    if not sources:
-        return Contents(problem="holds none of the graded cells", notebook=content)
-    attempted = sum(STUB not in source for source in sources.values())
-    notebook = text.encode("utf-8", "surrogatepass") if script else content
-    return Contents(frozenset(sources), attempted, notebook, script=script)
+    return sources
 
 
 def _converted(text: str) -> str:
@@ -111,7 +124,7 @@ def _converted(text: str) -> str:
     return nbformat.writes(jupytext.reads(text, fmt="py"))
 
 
-def _names_in(cell: Any, names: tuple[str, ...]) -> list[str]:
+def _names_in(cell: Any, names: list[str]) -> list[str]:
     """The graded cells that this cell is: by nbgrader's name or, where that is lost, by what it defines."""
     if not isinstance(cell, dict) or cell.get("cell_type") != "code":
         return []

@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tinytorch.classroom.claims import normal
 from tinytorch.classroom.classroom import Classroom
 from tinytorch.classroom.people import People, Person, learn_names
-from tinytorch.classroom.platforms import normal
 from tinytorch.classroom.roster import Format, Member, Roster, keep_roster, kept_roster, read_roster
 from tinytorch.course.errors import UserError
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tinytorch.classroom.claims import Claim, normal
 from tinytorch.classroom.classroom import Classroom
-from tinytorch.classroom.platforms import Claim, normal
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER, write_atomically
 
@@ -47,6 +47,8 @@ class People:
     def __init__(self, root: Path):
         self.path = root / STATE_FOLDER / "people.json"
         self.known: dict[str, Person] = {person.student: person for person in self._read()}
+        self._by_key = {(person.platform, person.key): person.student for person in self.known.values()}
+        self._taken = {student.casefold() for student in self.known}
 
     def _read(self) -> Iterator[Person]:
         if not self.path.exists():
@@ -66,14 +68,16 @@ class People:
 
     def of(self, claim: Claim, platform: str) -> Person:
         """The person behind a claim: the known one, or a new one with a folder that nobody else has."""
-        for person in self.known.values():
-            if (person.platform, person.key) == (platform, claim.key):
-                return person
+        known = self._by_key.get((platform, claim.key))
+        if known is not None:
+            return self.known[known]
         student = folder_name(claim)
         if student not in self.known or self.known[student].key:  # else it is known by its folder alone
             student = self._free_folder(claim, platform)
         person = Person(student, normal(claim.name), platform, claim.id, claim.login, claim.email, claim.key)
         self.known[student] = person
+        self._by_key[platform, claim.key] = student
+        self._taken.add(student.casefold())
         return person
 
     def note(self, student: str, **fields: str) -> None:
@@ -81,13 +85,12 @@ class People:
         self.known[student] = replace(self.known.get(student, Person(student, student)), **fields)
 
     def _free_folder(self, claim: Claim, platform: str) -> str:
-        taken = {student.casefold() for student in self.known}
         wanted = folder_name(claim)
-        if wanted.casefold() not in taken:
+        if wanted.casefold() not in self._taken:
             return wanted
         digest = hashlib.sha256(f"{platform} {claim.key}".encode()).hexdigest()
         free = (f"{wanted}-{digest[:length]}" for length in range(6, 64))
-        return next(name for name in free if name.casefold() not in taken)
+        return next(name for name in free if name.casefold() not in self._taken)
 
 
 def folder_name(claim: Claim) -> str:

@@ -7,38 +7,14 @@ says of a path whose hand-in it belongs to (several people's, for a group), or t
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from tinytorch.classroom.handins import JOINERS, Entry, Parts, Unreadable
-
-OWN_FILE_MB = 50  # of a platform's own description of a download
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Whose a file is. `order` grows with each attempt; `when` is naive in the platform's own time zone."""
-
-    name: str  # the person's, as the platform writes it
-    rest: Parts  # the file's place inside the hand-in
-    id: str = ""  # the platform's
-    login: str = ""  # a user name or other id that people type
-    email: str = ""
-    order: int = 0
-    when: datetime | None = None
-    late: bool = False
-
-    @property
-    def key(self) -> str:
-        """What tells this person from all others of the platform: the id or, without one, the name."""
-        return self.id or self.login or f"name:{normal(self.name)}"
-
-
-Reader = Callable[[Parts], "list[Claim] | None"]  # None: not of this platform; []: the platform's own file
+from tinytorch.classroom.claims import Claim, Reader, seconds, stem_of, without_copy_mark
+from tinytorch.classroom.described import GRADESCOPE, blackboard, gradescope
+from tinytorch.classroom.handins import Entry, Parts
 
 
 @dataclass(frozen=True)
@@ -49,13 +25,6 @@ class Platform:
     title: str
     example: str
     reader: Callable[[list[Entry]], Reader]
-
-
-def normal(name: str) -> str:
-    """A name in the one form in which equal names are equal: composed, without invisible characters."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    seen = (c for c in text if c in JOINERS or c.isspace() or not unicodedata.category(c).startswith("C"))
-    return " ".join(unicodedata.normalize("NFC", "".join(seen)).split())
 
 
 # Canvas: "Download Submissions"; canvas-lms, lib/content_zipper.rb makes the names.
@@ -102,60 +71,10 @@ def _moodle(entries: list[Entry]) -> Reader:
     return read
 
 
-# Blackboard: Grade Center, "Assignment File Download" (help.blackboard.com, "Download assignments").
-# Kernels_jdoe1_attempt_2026-01-31-10-11-12_kernels_dev.ipynb, and for each attempt a .txt with the name.
-BLACKBOARD = re.compile(r"(?P<head>.+)_attempt_(?P<when>\d{4}(-\d\d){5})(?P<rest>_.+|\.txt)?", re.DOTALL)
-PERSON_LINE = re.compile(r"[^:\n]{1,40}:\s*(?P<name>[^\n]+?)\s*\((?P<login>[^()\n]+)\)\s*$", re.MULTILINE)
-
-
-def _blackboard(entries: list[Entry]) -> Reader:
-    matches = [found for entry in entries if entry.parts and (found := BLACKBOARD.fullmatch(entry.parts[0]))]
-    heads = {found["head"] for found in matches}
-    people = _blackboard_people(entries)
-    known = [head.removesuffix("_" + login) for head, (_, login) in people.items()]
-    assignment = Counter(known).most_common(1)[0][0] if known else _common_head(heads)
-
-    def read(parts: Parts) -> list[Claim] | None:
-        found = BLACKBOARD.fullmatch(parts[0])
-        if not found:
-            return None
-        head, rest = found["head"], found["rest"] or ""
-        if rest == ".txt":
-            return []
-        default = head.removeprefix(assignment + "_") if head.startswith(assignment + "_") else head
-        name, login = people.get(head, ("", default))
-        when = datetime.strptime(found["when"], "%Y-%m-%d-%H-%M-%S")
-        inside = (rest[1:], *parts[1:]) if rest else parts[1:]
-        return [Claim(name or login, inside, "", login, "", _seconds(when), when)]
-
-    return read
-
-
-def _blackboard_people(entries: list[Entry]) -> dict[str, tuple[str, str]]:
-    """Full name and user name, by what a file begins with, from the files that describe the attempts."""
-    people = {}
-    for entry in entries:
-        found = BLACKBOARD.fullmatch(entry.parts[0]) if len(entry.parts) == 1 else None
-        if found and found["rest"] == ".txt":
-            person = PERSON_LINE.search(_text(entry)[:2000])
-            if person and found["head"].endswith("_" + person["login"]):
-                people[found["head"]] = (person["name"], person["login"])
-    return people
-
-
-def _common_head(heads: set[str]) -> str:
-    """The assignment's name: what all begin with, up to an underscore. In doubt, user names have none."""
-    if len(heads) == 1:
-        return next(iter(heads)).rpartition("_")[0]
-    first, last = min(heads, default=""), max(heads, default="")
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[:same].rpartition("_")[0]
-
-
 # Brightspace: Assignments, "Download" of all (community.d2l.com, "Evaluate assignments").
 # 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb: the user's number, the folder's, the time.
 BRIGHTSPACE = re.compile(
-    r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d{3,4}( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
+    r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
     re.IGNORECASE | re.DOTALL,
 )
 CLOCK = re.compile(r"(?P<hour>\d{1,2})(?P<minute>\d\d)(?P<half> ?[AP]\.?M\.?)?$", re.IGNORECASE)
@@ -170,7 +89,7 @@ def _brightspace(entries: list[Entry]) -> Reader:
             return None
         when = _brightspace_time(found["when"])
         rest = ((found["rest"][3:],) if found["rest"] else ()) + parts[1:]
-        return [Claim(found["name"], rest, found["id"], "", "", _seconds(when), when)]
+        return [Claim(found["name"], rest, found["id"], "", "", seconds(when), when)]
 
     return read
 
@@ -183,35 +102,6 @@ def _brightspace_time(text: str) -> datetime | None:
         return parser.parse(CLOCK.sub(r"\g<hour>:\g<minute>\g<half>", text.strip()), ignoretz=True)
     except (ValueError, OverflowError):
         return None
-
-
-# Gradescope: "Download Submissions" or "Export Submissions" (guides.gradescope.com).
-# submission_1234/…, and submission_metadata.yml, whose keys are Ruby's symbols, with everybody of a group.
-GRADESCOPE = "submission_metadata.yml"
-
-
-def _gradescope(entries: list[Entry]) -> Reader:
-    described: dict[str, Any] = {}
-    for entry in entries:
-        if entry.parts == (GRADESCOPE,):
-            described = _yaml(entry)
-
-    def read(parts: Parts) -> list[Claim] | None:
-        if parts == (GRADESCOPE,):
-            return []
-        about = described.get(parts[0])
-        if not isinstance(about, dict) or not isinstance(people := about.get(":submitters"), list):
-            return None
-        when = _when(about.get(":created_at"))
-        found = [_submitter(person, parts[1:], when) for person in people if isinstance(person, dict)]
-        return found or None
-
-    return read
-
-
-def _submitter(person: dict[str, Any], rest: Parts, when: datetime | None) -> Claim:
-    name, login, email = (str(person.get(key) or "").strip() for key in (":name", ":sid", ":email"))
-    return Claim(name or email or login, rest, login or email, login, email, _seconds(when), when)
 
 
 # Teams: the class's SharePoint library "Student Work", where Assignments keeps what was turned in.
@@ -230,6 +120,8 @@ def _teams(entries: list[Entry]) -> Reader:
         if turned_in and parts[0].lower() == WORKING:
             return []
         labelled = parts[0].lower() in (SUBMITTED, WORKING)
+        if not labelled and {SUBMITTED, WORKING} & {part.lower() for part in parts}:
+            return None  # a folder around them
         inside = parts[1:] if labelled else parts
         place = next((index for index, part in enumerate(inside) if VERSION.fullmatch(part)), None)
         if not inside or place == 0 or (place is None and not labelled):
@@ -248,36 +140,28 @@ GOOGLE = re.compile(r"(Copy of )?(?P<left>.+?) - (?P<right>.+)", re.DOTALL)
 
 
 def _google(entries: list[Entry]) -> Reader:
-    split = [found for entry in entries if (found := GOOGLE.fullmatch(_stem(entry.parts[0])))]
+    split = [found for entry in entries if (found := GOOGLE.fullmatch(stem_of(entry.parts[0])))]
     left, right = (Counter(without_copy_mark(found[side]) for found in split) for side in ("left", "right"))
     title_is_left = bool(left) and max(left.values()) > max(right.values())
 
     def read(parts: Parts) -> list[Claim] | None:
-        found = GOOGLE.fullmatch(_stem(parts[0]))
+        found = GOOGLE.fullmatch(stem_of(parts[0]))
         if not found:
             return None
-        ending = parts[0][len(_stem(parts[0])) :] if len(parts) == 1 else ""
+        ending = parts[0][len(stem_of(parts[0])) :] if len(parts) == 1 else ""
         title, name = (found["left"], found["right"]) if title_is_left else (found["right"], found["left"])
         return [Claim(without_copy_mark(name), (title + ending, *parts[1:]))]
 
     return read
 
 
-COPY_MARK = re.compile(r"( \(\d+\)|-\d{1,2}|[ _-]copy( \d+)?|[ _-]kopie)+$", re.IGNORECASE)
-
-
-def without_copy_mark(name: str) -> str:
-    """A name without what browsers, Drive and Canvas add where it repeats: "(1)", "-1", "copy"."""
-    return COPY_MARK.sub("", name)
-
-
 PLATFORMS = {
     platform.name: platform
     for platform in (
-        Platform("gradescope", "Gradescope", "submission_1234/kernels_dev.ipynb", _gradescope),
+        Platform("gradescope", "Gradescope", "submission_1234/kernels_dev.ipynb", gradescope),
         Platform("moodle", "Moodle", "First Last_1234567_assignsubmission_file_/kernels_dev.ipynb", _moodle),
         Platform("blackboard", "Blackboard", "Kernels_jdoe1_attempt_2026-01-31-10-11-12_kernels_dev.ipynb",
-                 _blackboard),
+                 blackboard),
         Platform("brightspace", "Brightspace", "123-456 - First Last - Jan 31, 2026 1011 AM/kernels.ipynb",
                  _brightspace),
         Platform("canvas", "Canvas", "lastfirst_LATE_102_5001_kernels_dev.ipynb", _canvas),
@@ -300,44 +184,3 @@ def share(reader: Reader, entries: Iterable[Entry]) -> float:
         if claims != []:
             tops[entry.parts[0]] = tops.get(entry.parts[0], False) or bool(claims)
     return sum(tops.values()) / len(tops) if tops else 0.0
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"(\.\w{1,8}){1,2}$", "", name)
-
-
-def _seconds(when: datetime | None) -> int:
-    """An order by time; the zone does not matter, as all times of a platform are of one."""
-    return int(when.replace(tzinfo=when.tzinfo or UTC).timestamp()) if when else 0
-
-
-def _when(value: Any) -> datetime | None:
-    """A time from Gradescope's file: YAML's own, or text."""
-    from dateutil import parser
-
-    if isinstance(value, str):
-        try:
-            value = parser.parse(value)
-        except (ValueError, OverflowError):
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
-def _text(entry: Entry) -> str:
-    try:
-        return entry.read().decode("utf-8-sig", "replace")
-    except Unreadable:
-        return ""
-
-
-def _yaml(entry: Entry) -> dict[str, Any]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        found = yaml.load(_text(entry), Loader=loader)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}

@@ -25,8 +25,7 @@ from tinytorch.course.module import Module, load_module
 from tinytorch.grading.judge import judge
 from tinytorch.grading.submission import MEASURE, Submission
 from tinytorch.grading.verdict import Verdict
-
-SANDBOXES = ("bubblewrap", "none")
+from tinytorch.sandbox.kinds import SANDBOXES
 
 
 class OurNotebook(NbGraderPreprocessor):

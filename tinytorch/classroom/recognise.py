@@ -12,16 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from tinytorch.classroom.claims import Claim, Reader, without_copy_mark
 from tinytorch.classroom.contents import NOTEBOOK_SUFFIX
 from tinytorch.classroom.handins import DRIVE_PART, Entry, Parts
-from tinytorch.classroom.platforms import (
-    PLATFORMS,
-    Claim,
-    Reader,
-    described_by,
-    share,
-    without_copy_mark,
-)
+from tinytorch.classroom.platforms import PLATFORMS, described_by, share
 from tinytorch.course.errors import UserError
 
 PLAIN = "plain"
@@ -58,7 +52,11 @@ def recognise(entries: list[Entry], notebook: str, sources: list[Path], wanted: 
         for inside in levels:
             reader = platform.reader(inside)
             understood = share(reader, inside) + (platform.name == described_by(inside))
-            if understood > best and (wanted or understood >= ENOUGH):
+            people = {entry.parts[0] for entry in inside}
+            deeper = found is not None and found.platform == platform.name and len(people) > 1
+            if (understood > best or (deeper and understood == best > 0)) and (
+                wanted or understood >= ENOUGH
+            ):
                 best, found = understood, Recognised(platform.name, inside, reader)
     if found:
         return found

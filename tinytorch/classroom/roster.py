@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytorch.classroom.platforms import normal
+from tinytorch.classroom.claims import normal
 from tinytorch.classroom.tables import Table, read_table
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER

@@ -15,7 +15,7 @@ from tinytorch.course.errors import UserError
 
 MODULE_FILE = "module.yaml"
 NOT_OURS = "it is another tool's, or not valid YAML"
-OWN_FIELDS = {"notebook", "script", "export", "points", "prerequisites", "limits", "released"}
+OWN_FIELDS = {"notebook", "script", "export", "points", "prerequisites", "limits", "released", "speed"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Module:
     limits: Limits = field(default_factory=Limits)
     hidden: Path | None = None
     released: dict[str, str] | None = None
+    speed: dict[str, dict[float, float]] = field(default_factory=dict)  # kernel -> share -> weight
     allow: tuple[str, ...] = ()  # dotted paths that a kernel of loops may use beside the reader's table
 
     @property
@@ -176,6 +177,10 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
         limits=Limits(**limits),
         hidden=hidden if hidden.is_dir() else None,
         released=fields.get("released"),
+        speed={
+            kernel: {float(share): float(weight) for share, weight in sorted(steps.items())}
+            for kernel, steps in (fields.get("speed") or {}).items()
+        },
         allow=tuple(map(str, fields.get("allow") or ())),
     )
 

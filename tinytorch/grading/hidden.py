@@ -52,6 +52,8 @@ class Grader:
             weight = item.get_closest_marker("weight")
             function = item.path.stem.removeprefix("test_")
             hint = (item.function.__doc__ or item.name).strip().splitlines()[0]
+            if case := getattr(item, "callspec", None):
+                hint = hint.format(**case.params)
             report = TestVerdict(item.name, ERROR, hint, float(weight.args[0]) if weight else 1.0)
             if function in self.refused:
                 report.outcome, report.error = FAILED, self.refused[function]
@@ -62,6 +64,7 @@ class Grader:
         verdict = self.reports[report.nodeid]
         if report.when == "call":
             verdict.outcome = PASSED if report.passed and not hasattr(report, "wasxfail") else FAILED
+            verdict.slow = getattr(report, "slow", False)
         elif not report.passed:
             verdict.outcome = ERROR
         fault: Fault | None = getattr(report, "fault", None)

@@ -95,7 +95,7 @@ def judge(
         for cell in verdict.cells:
             _note_inline(cell, session, inline)
         if hidden:
-            _test(verdict, session, hidden, _refused(cells, module), on_progress)
+            _test(verdict, session, hidden, module, _refused(cells, module), on_progress)
     verdict.broken = [cell.error for cell in cells if cell.error and not cell.name]
     _quote(verdict, cells)
     verdict.output = session.output
@@ -135,10 +135,15 @@ def _refused(cells: list[Cell], module: Module) -> dict[str, CellError]:
 
 
 def _test(
-    verdict: Verdict, session: Session, hidden: Path, refused: dict, on_progress: Callable | None
+    verdict: Verdict,
+    session: Session,
+    hidden: Path,
+    module: Module,
+    refused: dict,
+    on_progress: Callable | None,
 ) -> None:
     kernels = Kernels(session)
-    race = Race(kernels, lambda: yardsticks(hidden, session))
+    race = Race(kernels, lambda: yardsticks(hidden, session), module.speed)
     attempted = [cell.name for cell in verdict.cells if cell.attempted]
     refused = {name: error for name, error in refused.items() if name in attempted}
     verdicts = hidden_tests.run(hidden, attempted, kernels, race, refused, on_progress)

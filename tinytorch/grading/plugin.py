@@ -14,16 +14,17 @@ import pytest
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
 from tinytorch.grading import judge
-from tinytorch.grading.fixtures import Kernels, Race
+from tinytorch.grading.fixtures import Kernels, Race, TooSlow
 from tinytorch.grading.hidden import GRADER
 from tinytorch.sandbox.faults import where
+from tinytorch.sandbox.kinds import SANDBOXES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinytorch", "grading kernels")
     group.addoption("--kernels", metavar="FILE", type=Path, help="notebook or .py whose kernels are tested")
     protection = "where the code of --kernels runs; none: unprotected, with your own rights"
-    group.addoption("--sandbox", choices=("bubblewrap", "none"), default="bubblewrap", help=protection)
+    group.addoption("--sandbox", choices=SANDBOXES, default="bubblewrap", help=protection)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,12 +50,23 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
 
 @pytest.fixture(scope="session")
 def race(request: pytest.FixtureRequest, kernels: Kernels) -> Race:
-    """`race(function, args, yardstick)`: how many times faster than the yardstick."""
+    """`race(function, args, check, yardstick, factor)`: asserts that the kernel is so much faster."""
     grader = request.config.stash.get(GRADER, None)
     if grader:
         return grader.race
     folder = Path(request.config.rootpath) / "tests" / "hidden"
     return Race(kernels, lambda: judge.yardsticks(folder, kernels.runner))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `share` runs for each step of its kernel's ladder of speed, with the weight."""
+    if "share" not in metafunc.fixturenames:
+        return
+    grader = metafunc.config.stash.get(GRADER, None)
+    speed = grader.race.speed if grader else load_module("kernels", start=metafunc.config.rootpath).speed
+    steps = speed[Path(metafunc.module.__file__).stem.removeprefix("test_")]
+    weighted = [pytest.param(share, marks=pytest.mark.weight(weight)) for share, weight in steps.items()]
+    metafunc.parametrize("share", weighted)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,4 +80,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         if report.fault and report.passed:
             report.outcome, report.longrepr = "failed", str(report.fault)
     report.cell_error = call.excinfo and where(call.excinfo.value)
+    report.slow = bool(call.excinfo) and isinstance(call.excinfo.value, TooSlow)
     return report

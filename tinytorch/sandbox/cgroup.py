@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
+import time
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+REMOVALS = 200
 _serial = itertools.count()
 
 
@@ -23,12 +26,12 @@ class ControlGroup:
     @classmethod
     def create(cls, root: Path = ROOT, membership: Path = Path("/proc/self/cgroup")) -> ControlGroup | None:
         """A new empty group below the caller's own, or None where this user may not make one."""
-        name = f"tinytorch-{os.getpid()}-{next(_serial)}"
+        name = f"tinytorch-{os.getpid()}-{_started(os.getpid())}-{next(_serial)}"
         made: dict[str, Path] = {}
         try:
             unified, parents = _parents(root, membership)
+            _remove_abandoned(root)
             for controller, parent in parents.items():
-                _remove_abandoned(parent)
                 folder = parent / name
                 folder.mkdir(exist_ok=True)
                 made[controller] = folder
@@ -72,9 +75,14 @@ class ControlGroup:
         return int(lines.get("oom_kill", 0))
 
     def remove(self) -> None:
-        for folder in set(self.folders.values()):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        """Remove the group as soon as the last process that was ended in it is gone."""
+        for _ in range(REMOVALS):
+            for folder in set(self.folders.values()):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            if not any(folder.exists() for folder in self.folders.values()):
+                return
+            time.sleep(0.01)
 
 
 _VERSION_1 = ("memory.usage_in_bytes", "memory.limit_in_bytes")
@@ -96,12 +104,23 @@ def _parents(root: Path, membership: Path) -> tuple[bool, dict[str, Path]]:
     return False, parents | ({"cpu": share} if os.access(share, os.W_OK) else {})
 
 
-def _remove_abandoned(parent: Path) -> None:
+def _remove_abandoned(root: Path) -> None:
     """Remove the groups of graders that were killed; the system keeps those that are not empty."""
-    for folder in parent.glob("tinytorch-*-*"):
-        if not Path("/proc", folder.name.split("-")[1]).exists():
+    for folder in [Path(place, name) for place, names, _ in os.walk(root) for name in names]:
+        if not re.fullmatch(r"tinytorch-\d+-\d+(-\d+)?", folder.name):
+            continue
+        _, pid, started, *_ = folder.name.split("-")
+        if _started(int(pid)) != started:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _started(pid: int) -> str:
+    """When a process began, in clock ticks: its number may be another's by now. Empty if it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _delegates(folder: Path) -> bool:

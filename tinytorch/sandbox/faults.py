@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -38,6 +39,26 @@ class Unavailable(Fault):
 
 class Unusable(Fault):
     """The result is not plain data, or an argument was changed that is not the kernel's own."""
+
+
+ABOUT_NAMES = {  # what Python and Numba say where a name is wrong, and what is left of it
+    "NameError": (r"name '(\w+)' is not defined", "name '{}' is not defined"),
+    "TypingError": (r"NameError: name '(\w+)' is not defined", "name '{}' is not defined"),
+    "UnboundLocalError": (r"variable '(\w+)' where it is not", "local variable '{}' has no value yet"),
+    "AttributeError": (r"has no attribute '(\w+)'", "no attribute '{}'"),
+    "ModuleNotFoundError": (r"No module named '(\w+)'", "no module '{}'"),
+}
+
+
+def harmless(kind: str, message: str, source: str) -> str:
+    """The part of an error's message that cannot carry a hidden test's input out, empty if there is none.
+
+    A submission chooses its messages. The name that it lacks may be told if it is a word of the cell, because
+    that says no more than the number of the line does.
+    """
+    pattern, said = ABOUT_NAMES.get(kind, ("(?!)", ""))
+    found = re.search(pattern, message)
+    return said.format(found[1]) if found and found[1] in re.findall(r"\w+", source) else ""
 
 
 def where(error: BaseException) -> CellError | None:

@@ -14,10 +14,12 @@ from typing import Any
 
 from tinytorch.sandbox.budget import Budget, Clock
 from tinytorch.sandbox.clerk import Clerk
-from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, where
+from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, harmless, where
 from tinytorch.sandbox.inside import channel, operands, values
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
+
+NOT_PLAIN = "its result is not plain data (an array, a Tensor, a number, text or a container of these)"
 
 
 @dataclass
@@ -33,6 +35,10 @@ class Cell:
     error: CellError | None = None
     check_error: CellError | None = None
 
+    def __post_init__(self) -> None:
+        self.source = values.clean(self.source)
+        self.check = self.check and values.clean(self.check)
+
 
 class Session:
     """Runs cells in a process of their own and calls the functions that they define.
@@ -44,6 +50,7 @@ class Session:
     def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
         self.link: socket.socket | None = None
+        self.watchdog: Watchdog
         self.refill()
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
@@ -111,7 +118,7 @@ class Session:
         found = self.exchange({"do": "names"})
         if type(found) is dict:
             self.public, self.defined = (
-                [name for name in names if type(name) is str] if type(names) is list else []
+                [values.clean(name) for name in names if type(name) is str] if type(names) is list else []
                 for names in (found.get("public"), found.get("defined"))
             )
 
@@ -146,7 +153,7 @@ class Session:
         try:
             desk = self.clerk.desk if self.clerk else []
             with self.clerk.attending(shared.live(desk)) if self.clerk else nullcontext():
-                reply, parts = self._send_and_wait(request, shared, wall_s)
+                reply, parts = self._send_and_wait(self.link, request, shared, wall_s)
             changed = shared.take_back(live=desk)
         except channel.Late:
             raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
@@ -158,16 +165,18 @@ class Session:
             shared.close()
         if changed is not None:
             raise Unusable(operands.complaint(changed, args, kwargs))
-        return self._result(reply, parts)
+        return self._result(reply, parts, hidden=request["do"] == "call")
 
-    def _send_and_wait(self, request: dict, shared: channel.Arguments, wall_s: float) -> tuple[dict, list]:
-        if channel.pending(self.link):
+    def _send_and_wait(
+        self, link: socket.socket, request: dict, shared: channel.Arguments, wall_s: float
+    ) -> tuple[dict, list]:
+        if channel.pending(link):
             raise channel.Forged("it came unasked")
         clock, start = Clock(self.watchdog), time.perf_counter()
         left = clock.timer(wall_s)
         try:
-            channel.send(self.link, request, fds=[shared.fd], left=left)
-            reply, parts = channel.receive(self.link, left)
+            channel.send(link, request, fds=[shared.fd], left=left)
+            reply, parts = channel.receive(link, left)
         finally:
             self.elapsed_s = time.perf_counter() - start
             self.budget.spend(clock.elapsed())
@@ -175,14 +184,15 @@ class Session:
             raise channel.Forged("it answers another call")
         return reply, parts
 
-    def _result(self, reply: dict, parts: list[bytearray]) -> Any:
+    def _result(self, reply: dict, parts: list[bytearray], hidden: bool) -> Any:
+        """The value, or what the code raised; of an error in a hidden test, only what is harmless."""
         error = None
         try:
             if "error" in reply:
                 error = values.unpack_error(reply["error"])
                 if reply.get("plain") is False:
-                    error = Unusable(str(error))
-                error.cell_error = self._place(reply.get("where"), reply["error"])
+                    error = Unusable(NOT_PLAIN)
+                vars(error)["cell_error"] = self._place(reply.get("where"), reply["error"], hidden)
             else:
                 forms = reply["arrays"]
                 arrays = [values.rebuild_result(form, raw) for form, raw in zip(forms, parts, strict=True)]
@@ -200,15 +210,19 @@ class Session:
             raise error
         return value
 
-    def _place(self, where: Any, error: dict) -> CellError | None:
-        labels = {label for cell in self.cells for label in (cell.label, cell.check_label)}
-        if (
-            type(where) is not list
-            or [type(part) for part in where] != [str, int, str]
-            or where[0] not in labels
-        ):
+    def _place(self, where: Any, error: dict, hidden: bool) -> CellError | None:
+        """The cell and line of an error, where the reply names a line of ours."""
+        sources = {cell.label: cell.source for cell in self.cells}
+        sources |= {cell.check_label: cell.check for cell in self.cells if cell.check}
+        if type(where) is not list or [type(part) for part in where] != [str, int] or where[0] not in sources:
             return None
-        return CellError(error["type"], error["message"], where[1], where[0], where[2][:200])
+        label, line = where
+        lines = sources[label].splitlines() or [""]
+        line = min(max(line, 1), len(lines))  # a forged number could carry something out
+        kind, message = values.kind_of(error), values.clean(error["message"][: values.MAX_TEXT])
+        if hidden:
+            message = harmless(kind, message, sources[label])
+        return CellError(kind, message, line, label, lines[line - 1].strip())
 
     def _begin(self) -> None:
         self.home = tempfile.mkdtemp(prefix="tinytorch-home-")

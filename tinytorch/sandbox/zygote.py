@@ -8,8 +8,8 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,29 +17,39 @@ import psutil
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Limits
-from tinytorch.sandbox.bubblewrap import bubblewrap_command, environment, require, stage, to_cover, visible
+from tinytorch.sandbox import confine, kinds
+from tinytorch.sandbox.bubblewrap import (
+    bubblewrap_command,
+    environment,
+    interpreter,
+    stage,
+    to_cover,
+    visible,
+)
 from tinytorch.sandbox.cgroup import ControlGroup
 from tinytorch.sandbox.inside import channel
 
 START_S = 120  # Numba's import and first compilation on a slow, busy machine
+TRIES = 3  # a machine that is out of processes or memory for a moment is no verdict
 
 
 class Zygote:
     """A warm process that forks submissions, one at a time; each has its own namespaces where `nested`."""
 
     def __init__(self, sandbox: str, limits: Limits, hide: tuple[Path, ...] = ()):
-        require(sandbox)
+        kinds.require(sandbox)
         self.sandbox, self.limits, self.hide = sandbox, limits, hide
         self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
         stage(self.folder)
         self.nested = sandbox == "bubblewrap"
+        self.group: ControlGroup | None = None
         self.expected = 0
         self.used = False
         self._start()
 
     def _start(self) -> None:
         self.control, theirs = socket.socketpair()
-        worker = [sys.executable, "-P", "-B", "-m", "tinytorch.sandbox.inside.worker", str(theirs.fileno())]
+        worker = [interpreter(), "-P", "-B", "-m", "tinytorch.sandbox.inside.worker", str(theirs.fileno())]
         if self.sandbox == "bubblewrap":
             command = bubblewrap_command(self.folder, self.hide, self.limits.tmp_mb, self.nested)
         else:
@@ -76,7 +86,7 @@ class Zygote:
         if self.expected == 2:
             self._ask({"do": "warm"}, START_S)
 
-    def _ask(self, request: dict, seconds: float = 20, fds: list[int] = ()) -> dict:
+    def _ask(self, request: dict, seconds: float = 20, fds: Sequence[int] = ()) -> dict:
         left = channel.within(seconds)
         try:
             channel.send(self.control, request, fds=fds, left=left)
@@ -110,7 +120,21 @@ class Zygote:
         return sorted(running - self.baseline)
 
     def begin(self, home: str) -> tuple[socket.socket, int]:
-        """Fork the process of a submission: its channel, and the file that takes what it prints."""
+        """Fork the process of a submission: its channel, and the file that takes what it prints.
+
+        Raises UserError where that fails several times over.
+        """
+        for tried in range(1, TRIES + 1):
+            try:
+                self._make_ready()
+                return self._fork(home)
+            except UserError:  # which ended what was left of the sandbox
+                if tried == TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _make_ready(self) -> None:
+        """See to it that the process is there, and nothing of the submission before."""
         if self.process.poll() is not None or (
             self.used and self.sandbox == "bubblewrap" and not self.nested
         ):
@@ -119,9 +143,13 @@ class Zygote:
         elif self.used:
             self.end()
         self.used = True
+
+    def _fork(self, home: str) -> tuple[socket.socket, int]:
         limits = asdict(self.limits)
         settings = {
             "isolate": self.nested,
+            "filter": self.sandbox != "none",
+            "confine": confine.settings(self.folder, home, self.hide) if self.sandbox == "landlock" else None,
             "home": "/tmp" if self.sandbox == "bubblewrap" else home,
             **self.view,
             "output_kb": self.limits.output_kb,
@@ -131,7 +159,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         output = channel.shared_file(self.limits.output_kb * 1024)
         with theirs:
-            self._ask({"do": "begin", "settings": settings}, fds=[theirs.fileno(), output])
+            self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output])
         try:
             channel.receive(ours, channel.within(START_S))
         except (channel.Silent, channel.Late, channel.Forged) as error:
@@ -152,9 +180,9 @@ class Zygote:
         self.process.kill()
         self.process.wait()
         self.errors.close()
-        if getattr(self, "group", None):
-            self.group.remove()
-            self.group = None
+        group, self.group = self.group, None
+        if group:
+            group.remove()
 
     def close(self) -> None:
         self._stop()
@@ -166,7 +194,7 @@ _zygotes: dict[tuple, Zygote] = {}
 
 def warm_zygote(sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission") -> Zygote:
     """This process's warm zygote for these settings; started once, ended with the process."""
-    hide = to_cover(hide) if sandbox == "bubblewrap" else ()
+    hide = () if sandbox == "none" else to_cover(hide)
     key = (os.getpid(), sandbox, limits, hide, role)
     if key not in _zygotes:
         if not _zygotes:

@@ -1,7 +1,8 @@
-"""`tito nbgrader collect`, `roster`, `report`, `gradescope`: from the learning platform and back to it."""
+"""`tito nbgrader collect` and `roster`: what a learning platform hands out, and who is in the class."""
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from tinytorch.classroom.collect import Collected, Row
-    from tinytorch.classroom.marks import Report
     from tinytorch.classroom.matching import Matched
     from tinytorch.classroom.roster import Roster
 
@@ -19,7 +19,6 @@ Decisions = Annotated[
     list[str] | None,
     typer.Option("--match", metavar="STUDENT=ID", help="Whose row of the roster a student's is; repeatable."),
 ]
-Target = Literal["canvas", "moodle", "blackboard", "brightspace", "gradescope", "csv"]
 LISTED = 5  # files left beside a notebook that are listed
 
 
@@ -73,7 +72,7 @@ def collect(
     from tinytorch.classroom.collect import collect as take_in
 
     room, zone = open_classroom(), _zone(timezone)
-    with console().status("Reading the download …"):
+    with nullcontext() if as_json else console().status("Reading the download …"):
         collected = take_in(
             room,
             *source,
@@ -114,7 +113,7 @@ def roster(
 
     room = open_classroom()
     listed = read_roster(file)
-    found = match_class(room, listed, file, _decisions(match))
+    found = match_class(room, listed, file, decisions(match))
     absent = found.absent(listed)
     if as_json:
         rows = {student: member.id for student, member in found.by_student.items()}
@@ -126,7 +125,7 @@ def roster(
     raise typer.Exit(1 if found.questions else 0)
 
 
-def _decisions(match: list[str] | None) -> dict[str, str]:
+def decisions(match: list[str] | None) -> dict[str, str]:
     from tinytorch.course.errors import UserError
 
     decisions = dict(text.rpartition("=")[::2] for text in match or ())
@@ -156,82 +155,6 @@ def _show_roster(listed: "Roster", found: "Matched") -> None:
                f"{len(listed.members) - len(students)} did not.")  # fmt: skip
 
 
-def report(
-    file: Annotated[
-        Path | None, typer.Argument(help="The platform's export to fill in; without it, the roster.")
-    ] = None,
-    platform: Annotated[
-        Target, typer.Option("--for", help="Where the marks go; csv: a table with a column per kernel.")
-    ] = "csv",
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="By default marks.csv or marks-PLATFORM.csv.")
-    ] = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="TITLE", help="The column of marks, where its name does not tell.")
-    ] = None,
-    scale: Annotated[bool, typer.Option("--scale", help="Convert to the platform's points.")] = False,
-    match: Decisions = None,
-    feedback_zip: Annotated[
-        Path | None,
-        typer.Option("--feedback-zip", metavar="FILE", help="Pack the feedback pages for Moodle, too."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the marks as your platform imports them: manual marks and late penalties included.
-
-        tito nbgrader report   (marks.csv: a line per student, a column per kernel)
-
-        tito nbgrader report --for canvas
-
-        tito nbgrader report --for blackboard gc_export.xls --column Kernels
-
-        tito nbgrader report --for moodle --feedback-zip feedback.zip
-
-    The marks are filled into the platform's own export (FILE, or what `tito nbgrader roster` was given);
-    its other columns and ids stay as they are. Text that a spreadsheet would take for a formula gets an
-    apostrophe.
-
-    Exit code 0: every mark is in it. 1: somebody's is not, and is named.
-    """
-    from tinytorch.classroom.classroom import open_classroom
-    from tinytorch.classroom.marks import write_feedback_zip, write_marks
-    from tinytorch.course.errors import UserError
-
-    to = to or Path("marks.csv" if platform == "csv" else f"marks-{platform}.csv")
-    for path in filter(None, (to, feedback_zip)):
-        if path.exists() and not force:
-            raise UserError(f"{path} exists already.", "Choose another name, or pass --force.")
-    room, decided = open_classroom(), _decisions(match)
-    written = write_marks(room, platform, to, source=file, column=column, scale=scale, decided=decided)
-    packed = write_feedback_zip(room, feedback_zip, source=file, decided=decided) if feedback_zip else None
-    if as_json:
-        zipped = {"feedback_zip": str(feedback_zip), "in_zip": packed} if feedback_zip else {}
-        print_json(written.as_json() | {"students": len(written.marked)} | zipped)
-    else:
-        _show_report(written)
-        if packed is not None:
-            print(f"Packed the feedback of {len(packed)} students into {feedback_zip}.")
-    raise typer.Exit(0 if written.fine else 1)
-
-
-def _show_report(written: "Report") -> None:
-    from rich.markup import escape
-
-    from tinytorch.classroom.handins import shown
-
-    page = console()
-    page.print(
-        escape(f"Wrote the marks of {len(written.marked)} students to {written.file}."), soft_wrap=True
-    )
-    if written.absent:
-        page.print(escape(shown(f"Nothing handed in: {', '.join(written.absent)}.")), soft_wrap=True)
-    for student, state in written.without_mark.items():
-        page.print(f"{mark(False)} {escape(shown(f'{student} has no mark: {state}.'))}", soft_wrap=True)
-    for student, question in written.questions.items():
-        page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
-
-
 def _known_platform(name: str | None) -> str | None:
     from tinytorch.classroom.platforms import PLATFORMS
     from tinytorch.classroom.recognise import PLAIN
@@ -258,27 +181,30 @@ def _show_collected(collected: "Collected", dry_run: bool) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
+    from tinytorch.classroom.handins import shown
+
     page = console()
-    table = Table("", "student", "name", Column("id", no_wrap=True), "file", "handed in", "", title=None)
+    table = Table(
+        "", *(Column(title, overflow="fold") for title in ("student", "name", "file", "handed in", ""))
+    )
     for row in collected.rows:
-        when = row.when.partition(".")[0] + (" LATE" if row.late else "")
-        said = row.outcome if row.attempts < 2 else f"{row.outcome}, the newest of {row.attempts}"
-        table.add_row(
-            mark(row.fine), *map(escape, (row.student, row.name, row.id, row.file, when.strip(), said))
-        )
+        when = f"{row.when.partition('.')[0]} {'LATE' if row.late else ''}".strip()
+        said = row.outcome if row.attempts < 2 else f"{row.outcome}, newest of {row.attempts}"
+        cells = (row.student, shown(row.name), row.file, when, said)
+        table.add_row(mark(row.fine), *map(escape, cells))
     page.print(table)
-    for row in collected.rows:
-        for remark in row.remarks:
-            page.print(f"{mark(False)} {escape(f'{row.student}: {remark}.')}", soft_wrap=True)
-    for path, reason in collected.unclaimed.items():
-        page.print(f"{mark(False)} {escape(f'{path} {reason}.')}", soft_wrap=True)
+    needed = [f"{row.student}: {remark}." for row in collected.rows for remark in row.remarks]
+    needed += [f"{path} {reason}." for path, reason in collected.unclaimed.items()]
+    for line in needed:
+        page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
     for row in collected.rows:
         _show_beside(row)
-    counts = ", ".join(f"{len(collected.students(outcome))} {outcome}" for outcome in
-                       ("taken", "unchanged", "kept", "refused") if collected.students(outcome))  # fmt: skip
-    would = " would be" if dry_run else ""
-    page.print(f"From {collected.platform}:{would} {counts or 'nothing taken'}. "
-               f"{len(collected.taken)} submissions{would or ''} collected.")  # fmt: skip
+    found = {
+        outcome: len(collected.students(outcome)) for outcome in ("taken", "unchanged", "kept", "refused")
+    }
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in found.items() if count)
+    end = "Only a preview: nothing was written" if dry_run else f"{found['taken']} submissions collected"
+    page.print(f"From {collected.platform}: {counts or 'nothing taken'}. {end}.")
     if collected.passed_over:
         page.print(f"{collected.passed_over} files of systems and tools were passed over.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tinytorch.tito import handins
+from tinytorch.tito import handins, marks
 from tinytorch.tito.options import AsJson, console, mark, print_json
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def autograde(
     ] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Grade on this Dask cluster.")] = None,
     sandbox: Annotated[
-        Literal["bubblewrap", "none"] | None,
+        Literal["bubblewrap", "landlock", "none"] | None,
         typer.Option(help="none: [bold]unprotected[/bold], submissions run with your own rights."),
     ] = None,
     as_json: AsJson = False,
@@ -145,7 +145,8 @@ def feedback(student: Students = None, as_json: AsJson = False) -> None:
         print(f"Wrote {len(written)} pages, the first is {written[0]}.")
 
 
-app.command()(handins.report)
+app.command()(marks.report)
+app.command()(marks.gradescope)
 
 
 @app.command()

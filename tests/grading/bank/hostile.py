@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from .hostile_calls import CALLS
 from .hostile_exhaustion import EXHAUSTION
+from .hostile_inputs import INPUTS
 from .hostile_lies import LIES
 from .hostile_secrets import SECRETS
+from .hostile_time import TIME
 
 ATTACKED, HONEST = "pruned_matmul", "vectorized_relu"
 
@@ -24,6 +27,6 @@ class Attack:
 
 ATTACKS = [
     Attack(name, *codes, harms_itself=name.startswith("patched"))
-    for group in (LIES, SECRETS, EXHAUSTION)
+    for group in (LIES, SECRETS, EXHAUSTION, INPUTS, CALLS, TIME)
     for name, codes in group.items()
 ]

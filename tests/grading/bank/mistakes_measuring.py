@@ -15,6 +15,8 @@ MEASURING = {
         ("millions for billions", "test_rates", "flops / wall_s / 1e9", "flops / wall_s / 1e6"),
         ("GiB for GB", "test_rates", "bytes_moved / wall_s / 1e9", "bytes_moved / wall_s / 2**30"),
         ("bytes per flop", "test_rates", "flops / bytes_moved", "bytes_moved / flops"),
+        ("time of one thread", "test_processor_time_of_all_threads", "time.process_time()", "time.thread_time()"),
+        ("tracing left on", "test_measuring_memory_leaves_the_time_alone", "        tracemalloc.stop()\n", ""),
         ("0 flops taken for none", "test_no_flops_at_all", "if flops is not None:", "if flops:"),
         ("result lost", "test_result_of_the_operation", "result = operation(*args, **kwargs)",
          "result = None\n    operation(*args, **kwargs)"),
@@ -41,6 +43,13 @@ MEASURING = {
         ("no warm-up", "test_warm_up_is_not_counted", "for _ in range(warmup):", "for _ in range(0):"),
         ("first samples thrown away", "test_samples", "own, other = [], []", "own, other = [], []\n    repeats -= 1"),
         ("nearest percentile", "test_percentile", "np.percentile(own, 95)", "np.percentile(own, 95, method='higher')"),
+        ("no bootstrap", "test_interval_of_few_samples", "    low, high = np.percentile(np.median(resamples, axis=1), [2.5, 97.5])",
+         "    error = 1.96 * 1.2533 * np.std(samples, ddof=1) / len(samples) ** 0.5\n"
+         "    low, high = np.median(samples) - error, np.median(samples) + error"),
+        ("interval of the ranks", "test_interval_of_few_samples", "    low, high = np.percentile(np.median(resamples, axis=1), [2.5, 97.5])",
+         "    ordered, n = np.sort(samples), len(samples)\n    low = ordered[max(int(n / 2 - 0.98 * n**0.5), 0)]\n"
+         "    high = ordered[min(int(n / 2 + 0.98 * n**0.5), n - 1)]"),
+        ("ratio of the medians", "test_speedup_of_pairs", "speedup = np.median(ratios)", "speedup = np.median(other) / np.median(own)"),
         ("interval of the mean", "test_confidence_interval", "np.median(resamples, axis=1)", "np.mean(resamples, axis=1)"),
         ("interval of the samples", "test_confidence_interval", "np.median(resamples, axis=1)", "resamples.ravel()"),
         ("80 percent interval", "test_confidence_interval", "[2.5, 97.5]", "[10, 90]"),

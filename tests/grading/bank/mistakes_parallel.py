@@ -10,6 +10,9 @@ BATCH_LOOP = """        for index, future in enumerate(futures):
 
 PARALLEL = {
     "parallel_relu": [
+        ("no threads", "test_workers_compute", "    if len(flat) < 100_000:", "    if len(flat) < 100_000_000:"),
+        ("a thread that waits", "test_workers_compute", "            list(pool.map(work, range(num_workers)))",
+         "            pool.submit(int)\n        for worker in range(num_workers):\n            work(worker)"),
         ("last chunk lost", "test_chunks_of_a_small_array", "chunk = -(-len(flat) // num_workers)",
          "chunk = len(flat) // num_workers"),
         ("last worker idle", "test_every_chunk_of_a_large_array", "range(num_workers)", "range(max(num_workers - 1, 1))"),
@@ -34,6 +37,10 @@ PARALLEL = {
         ("one after the other", "test_items_overlap", "pool.submit(operation, item) for item in batch_data]",
          "pool.submit(operation, item) for item in batch_data if executor is not None]\n"
          "        if executor is None:\n            return [operation(item) for item in batch_data]"),
+        ("given executor ignored", "test_given_executor_is_used", "    elif executor == \"process\":",
+         "    elif executor != \"process\":\n        pool = ThreadPoolExecutor(num_workers)\n    else:"),
+        ("given executor closed", "test_given_executor_is_used", "        if pool is not executor:\n            pool.shutdown()",
+         "        pool.shutdown()"),
         ("exception swallowed", "test_exception_comes_through",
          "                error.add_note(f\"batch item {index}\")\n                raise\n",
          "                results.append(None)\n"),

@@ -30,6 +30,9 @@ QUIET_MAGICS = {
 _AUTOMAGIC = re.compile(rf"({'|'.join(sorted(CODE_MAGICS | LOADING_MAGICS | {'pylab'}))})\b")
 
 
+MAGICS_CALLED = ("run_line_magic", "run_cell_magic", "magic")
+
+
 class Unreadable(Exception):
     """This code may run, but it is too long or too deep to be read."""
 
@@ -88,10 +91,7 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
     text = Text(source, tree, first_line)
     yield text
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in (
-            "run_line_magic",
-            "run_cell_magic",
-        ):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in MAGICS_CALLED:
             yield from _magic(text, node)
 
 
@@ -119,7 +119,9 @@ def _put_back_lines(tree: ast.Module, source: str, original: str) -> None:
 def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
     """What a magic runs: the code in its line, and in the cell below it."""
     values = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-    if len(values) != len(call.args) or len(values) < 2:
+    if len(values) == 1 and len(call.args) == 1:  # the older `get_ipython().magic("time f(x)")`
+        values = [values[0].partition(" ")[0].lstrip("%"), values[0].partition(" ")[2]]
+    if len(values) < max(2, len(call.args)):
         return
     name, line, *body = values
     number = getattr(call, "cell_line", call.lineno) + text.first_line - 1

@@ -28,63 +28,88 @@ READING_METHODS = words(
     "get keys values items copy count index join format sum mean min max std any all astype tolist item "
     "most_common isdisjoint issubset issuperset union intersection startswith endswith total"
 )
-READING_ATTRIBUTES = words("shape dtype ndim size nbytes itemsize strides T kind char name")
+READING_ATTRIBUTES = words("shape dtype ndim size nbytes itemsize strides kind char name")
 
 
-def touch(node: Node, element: bool = False) -> str | None:
-    """How what surrounds a read object may change it: None, "whole", "deep" (only an element), "call"."""
+CHANGING = ("handed", "whole")
+OPERATORS = "operators"
+"""Stands for the methods behind operators, where a submission defines such methods."""
+LEAKING = (
+    ast.Assign | ast.NamedExpr | ast.Return | ast.Yield | ast.YieldFrom | ast.withitem | ast.match_case
+    | ast.Match | ast.Lambda | ast.Await | ast.arguments | ast.DictComp | ast.ListComp | ast.SetComp
+    | ast.GeneratorExp | ast.AnnAssign | ast.AugAssign
+)  # fmt: skip
+
+
+def touch(node: Node, trusted: set[str], element: bool = False) -> str | None:
+    """How what surrounds a read object may change it.
+
+    None, "call" (it is called), "deep" (one of its elements may change), "handed" (it goes where more may
+    happen), "used" (what it returns may change) or "whole". Adds to `trusted` the functions and methods that
+    are taken for Python's or a library's own.
+    """
     parent = getattr(node, "parent", None)
-    yes = "deep" if element else "whole"
+    handed = "deep" if element else "handed"
     match parent:
         case ast.Subscript() if parent.value is node:
-            return touch(parent, True) if isinstance(parent.ctx, ast.Load) else yes
+            changed = "deep" if element else "whole"
+            return touch(parent, trusted, True) if isinstance(parent.ctx, ast.Load) else changed
         case ast.Attribute():
-            if not isinstance(parent.ctx, ast.Load):
-                return yes
-            if isinstance(parent.parent, ast.Call) and parent.parent.func is parent:
-                return touch(parent.parent, True) if parent.attr in READING_METHODS else yes
-            return None if parent.attr in READING_ATTRIBUTES else touch(parent, True)
+            return _touch_by_attribute(parent, trusted, element)
         case ast.Call():
             if parent.func is node:
-                return "deep" if element else "call"
-            name = called(parent)
-            return None if name in READING_CALLS else yes
+                return "used" if touch(parent, set()) not in (None, "call") else "call"
+            if not _only_reads(parent):
+                return handed
+            trusted.add(called(parent))
+            return None
         case ast.keyword():
-            return None if parent.arg is None else touch(parent, element)
+            return None if parent.arg is None else handed
         case ast.For() | ast.AsyncFor() | ast.comprehension():
             return "deep" if parent.iter is node else None
         case ast.BoolOp() | ast.IfExp() | ast.Starred() | ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
-            return touch(parent, element)
-        case (
-            ast.Assign()
-            | ast.NamedExpr()
-            | ast.Return()
-            | ast.Yield()
-            | ast.YieldFrom()
-            | ast.withitem()
-            | ast.match_case()
-            | ast.Match()
-            | ast.Lambda()
-            | ast.Await()
-            | ast.arguments()
-            | ast.DictComp()
-            | ast.ListComp()
-            | ast.SetComp()
-            | ast.GeneratorExp()
-        ):
-            return yes
-        case ast.AnnAssign() if parent.value is node:
-            return yes
-        case ast.AugAssign() if parent.value is node:
-            return yes
+            return touch(parent, trusted, element)
+        case ast.BinOp() | ast.Compare() | ast.UnaryOp() | ast.Subscript() | ast.FormattedValue():
+            trusted.add(OPERATORS)
+            return None
+        case ast.AnnAssign() if parent.annotation is node:
+            return None
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return yes if node in parent.decorator_list else None
-    return None
+            return handed if node in parent.decorator_list else None
+    return handed if isinstance(parent, LEAKING) else None
+
+
+def _touch_by_attribute(attribute: Node, trusted: set[str], element: bool) -> str | None:
+    if not isinstance(attribute.ctx, ast.Load):
+        return "deep" if element else "whole"
+    if isinstance(attribute.parent, ast.Call) and attribute.parent.func is attribute:
+        if attribute.attr in READING_METHODS:
+            trusted.add(attribute.attr)
+            return touch(attribute.parent, trusted, True)
+        return "deep" if element else "whole"
+    return None if attribute.attr in READING_ATTRIBUTES else touch(attribute, trusted, element)
+
+
+def _only_reads(call: Node) -> bool:
+    """Whether this function is known to change nothing that it is given by position."""
+    function = call.func
+    named = function
+    while isinstance(named, ast.Attribute):
+        named = named.value
+    known = isinstance(named, ast.Name) and named.whose.get(named.id) == "module"
+    return known and called(call) in READING_CALLS and "key" not in (keyword.arg for keyword in call.keywords)
 
 
 def called(node: Node) -> str:
     """The last name of what a call calls: `empty` for `np.empty(3)`."""
     return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def rooted(decorator: Node) -> str:
+    """The name of a decorator: `njit` for `@numba.njit(nogil=True)`."""
+    while isinstance(decorator, ast.Call):
+        decorator = decorator.func
+    return getattr(decorator, "attr", getattr(decorator, "id", ""))
 
 
 def is_self(node: Node) -> bool:
@@ -149,7 +174,7 @@ def plain(node: Node, depth: int = 6) -> bool:
         case ast.Tuple() | ast.List() | ast.Set():
             return all(plain(each, depth) for each in node.elts)
         case ast.Attribute():
-            return node.attr in READING_ATTRIBUTES - {"T"}
+            return node.attr in READING_ATTRIBUTES
         case ast.Subscript():
             return plain(node.value, depth)
         case ast.Slice():

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from tinytorch.grading.reading.changes import (
+    CHANGING,
     READING_METHODS,
     called,
     is_mutable_default,
@@ -22,18 +23,21 @@ LOOKED_IN = words("__dict__ modules environ")
 AROUND = words(
     "__globals__ __code__ __closure__ __defaults__ __kwdefaults__ __builtins__ __subclasses__ __bases__ "
     "cell_contents f_globals f_locals f_builtins f_back _getframe currentframe gi_frame tb_frame ag_frame "
-    "cr_frame get_objects "
-    "get_referents get_referrers user_ns user_global_ns user_module run_cell run_cell_async run_code "
+    "cr_frame get_objects get_referents get_referrers "
+    "user_ns user_global_ns user_module run_cell run_cell_async run_code "
     "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
     "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
-    "__wrapped__"
+    "__wrapped__ extending InteractiveShell"
 )
 GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
 SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
 EVALUATING = words("exec eval compile execfile __builtins__")
 AROUND_MODULES = words(
     "builtins builtins.exec builtins.eval __main__ ctypes _ctypes _testcapi cffi imp runpy code codeop "
-    "unittest.mock mock forbiddenfruit"
+    "IPython.core.interactiveshell IPython.InteractiveShell ipykernel unittest.mock mock forbiddenfruit "
+    "numba.extending.overload numba.extending.overload_method numba.extending.overload_attribute "
+    "numba.extending.intrinsic numba.extending.lower_builtin numba.extending.type_callable "
+    "numba.core.extending numba.core.imputils numba.core.typing.templates"
 )
 
 
@@ -45,7 +49,8 @@ class Effects:
     own_stores: dict[str, int] = field(default_factory=dict)  # attribute set on a method's own `self`
     stores_any: list[int] = field(default_factory=list)  # `setattr` with a computed name
     replaced: list[tuple[Node, int]] = field(default_factory=list)  # objects of which a part is set
-    touched: dict[str, str] = field(default_factory=dict)  # name: "whole", "deep" (an element) or "call"
+    touched: dict[str, str] = field(default_factory=dict)  # name: how, as `touch` says
+    trusted: dict[str, set[str]] = field(default_factory=dict)  # name: functions known not to change it
     kept: set[str] = field(default_factory=set)  # names whose object gets something that is not plain
     touched_attributes: dict[str, str] = field(default_factory=dict)
     keeps_inside: bool = False  # a default argument or an instance gets something that is not plain
@@ -67,6 +72,7 @@ def of(node: Node | None, nodes: list[Node]) -> Effects:
                     effects.keeps_inside |= method_around(each).name != "__init__" and not plain_around(each)
                 else:
                     effects.replaced.append((each.value, line))
+                    effects.keeps_inside |= _outlives(each.value) and not plain_around(each)
             case ast.Subscript(ctx=ast.Store() | ast.Del()):
                 effects.replaced.append((each.value, line))
             case ast.Call():
@@ -102,14 +108,28 @@ def _call(effects: Effects, node: Node, line: int) -> None:
         effects.around.append((f"`{name}` with computed text", line))
 
 
+def _outlives(node: Node) -> bool:
+    """Whether code in a function means an object here that is there when the function has returned."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    if not isinstance(node, ast.Name) or node.function is None:
+        return False
+    parameters = {
+        arg.arg for arg in ast.walk(getattr(node.function, "args", node)) if isinstance(arg, ast.arg)
+    }
+    return node.whose.get(node.id) in ("module", "free") or node.id in parameters
+
+
 def _shell(effects: Effects, node: Node, line: int) -> None:
     """IPython's shell is asked for: only magics, shell lines and looks at it are surely harmless."""
     call = node.parent
     if isinstance(call, ast.Call) and call.func is node:
         method = call.parent
         if isinstance(method, ast.Attribute) and method.attr in SHELL_METHODS:
-            return
-        if touch(call) is None and not isinstance(method, ast.Attribute):
+            use = method.parent
+            if (isinstance(use, ast.Call) and use.func is method) or method.attr in ("kernel", "config"):
+                return
+        if touch(call, set()) is None and not isinstance(method, ast.Attribute):
             return
     effects.around.append(("`get_ipython()`", line))
 
@@ -124,7 +144,8 @@ def _mention(effects: Effects, node: Node) -> None:
         return
     if name == "get_ipython":
         return _shell(effects, node, line)
-    how = touch(node)
+    trusted: set[str] = set()
+    how = touch(node, trusted)
     if owner in ("module", None) and name in EVALUATING:
         effects.around.append((f"`{name}`", line))
     if owner in ("module", "class"):
@@ -132,26 +153,27 @@ def _mention(effects: Effects, node: Node) -> None:
             looked = isinstance(node.parent, ast.Call) and node.parent.func is node
             if looked and isinstance(node.parent.parent, ast.Call) and called(node.parent.parent) == GRADER:
                 effects.around.append((f"`{GRADER}`", line))
-            elif not looked or touch(node.parent) == "whole":
+            elif not looked or touch(node.parent, set()) in CHANGING:
                 effects.around.append((f"`{name}`", line))
             return
+        effects.trusted.setdefault(name, set()).update(trusted)
         if how:
             effects.touched[name] = max(effects.touched.get(name, ""), how)
-            if not plain_around(node):
-                effects.kept.add(name)
+        if not plain_around(node):
+            effects.kept.add(name)
         if not isinstance(node.parent, ast.Attribute):
             effects.passed_on.append(node)
     elif owner == "attribute":
         if name in LOOKED_IN - {"environ"}:
-            if how == "whole":
+            if how in CHANGING:
                 effects.around.append((f"`.{name}`", line))
         elif how and not isinstance(node.parent, ast.Call):
             effects.touched_attributes[name] = max(effects.touched_attributes.get(name, ""), how)
             if isinstance(node.value, ast.Name) and not plain_around(node):
-                effects.keeps_inside |= is_self(node.value) and how == "whole"
+                effects.keeps_inside |= is_self(node.value) and how in CHANGING
         elif how and node.parent.func is not node:
             effects.touched_attributes[name] = max(effects.touched_attributes.get(name, ""), how)
-    elif how == "whole" and owner == "free" and not plain_around(node):
+    elif how in CHANGING and owner == "free" and not plain_around(node):
         effects.keeps_around = True
-    elif how == "whole" and is_mutable_default(node) and not plain_around(node):
+    elif how in CHANGING and is_mutable_default(node) and not plain_around(node):
         effects.keeps_inside = True

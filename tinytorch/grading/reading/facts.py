@@ -17,7 +17,7 @@ from tinytorch.grading.reading.cells import Text, texts_of
 from tinytorch.grading.reading.changes import called, rigidity
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
 
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SIGNS = {ast.Mult: "*", ast.Pow: "**"}
 
 
 @dataclass(eq=False)
@@ -99,6 +99,8 @@ def _compound(node: Node) -> Iterator[Piece]:
         elif isinstance(child, ast.ExceptHandler | ast.match_case):
             inner = [part for part in ast.iter_child_nodes(child) if not isinstance(part, ast.stmt)]
             head.parts += [*inner, child]
+            if getattr(child, "name", None):  # an exception carries what its raiser put into it
+                head.parts += node.body
             yield from _pieces(child.body)
         else:
             head.parts.append(child)
@@ -165,9 +167,10 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
     match node:
         case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
             piece.operators.append(("@", line))
-        case ast.BinOp(op=ast.Mult() | ast.Pow()) | ast.AugAssign(op=ast.Mult() | ast.Pow()):
-            if not _in_compiled(node):
-                piece.operators.append(("*" if isinstance(node.op, ast.Mult) else "**", line))
+        case ast.BinOp(op=ast.Mult() | ast.Pow()) if not _is_of_numbers(node):
+            piece.operators.append((_SIGNS[type(node.op)], line))
+        case ast.AugAssign(op=ast.Mult() | ast.Pow()) if not _in_compiled(node):
+            piece.operators.append((f"{_SIGNS[type(node.op)]}=", line))
         case ast.Attribute():
             if isinstance(node.ctx, ast.Store):
                 piece.owns.add(node.attr)
@@ -187,6 +190,9 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
         case ast.For() | ast.comprehension() if isinstance(node.iter, ast.Tuple | ast.List):
             if isinstance(node.target, ast.Name):
                 piece.aliases.setdefault(node.target.id, []).extend(filter(_is_path, node.iter.elts))
+        case ast.Name(id="getattr", ctx=ast.Load()):
+            if not (isinstance(node.parent, ast.Call) and node.parent.func is node):
+                piece.hidden.append(("`getattr` under another name", line))
         case ast.Name(id="__match_args__", ctx=ast.Store()):
             piece.hidden.append(("__match_args__", line))
 
@@ -196,6 +202,23 @@ def _is_path(value: Node) -> bool:
         isinstance(value, ast.Call)
         and called(value) in ("vars", "getattr", "import_module", "__import__", "type")
     )
+
+
+def _is_of_numbers(node: Node) -> bool:
+    """Whether this product or power is surely none of sparse matrices: compiled code has no such thing."""
+    either = isinstance(node.op, ast.Mult) and _is_number(node.right)
+    return either or _is_number(node.left) or _in_compiled(node)
+
+
+def _is_number(node: Node) -> bool:
+    match node:
+        case ast.Constant():
+            return True
+        case ast.BinOp():
+            return _is_number(node.left) and _is_number(node.right)
+        case ast.UnaryOp():
+            return _is_number(node.operand)
+    return False
 
 
 def _in_compiled(node: Node) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from tinytorch.grading.reading.changes import CHANGING
+from tinytorch.grading.reading.effects import Effects
 from tinytorch.grading.reading.reader import Entry, Submission
 from tinytorch.grading.reading.scopes import Node
 
@@ -77,12 +79,18 @@ class Reach:
         does = entry.piece.effects
         if entry.piece.kind != "def":
             return False
-        kept = does.touched if self.submission.shadows else does.kept
+        kept = does.trusted if self.submission.shadows else does.kept
         return does.keeps_inside or any(
-            name in self.names and self.submission.is_state(name) and does.touched.get(name) != "call"
-            for name in kept
-            if name in does.touched
+            name not in self.carriers and how != "call" and self.changes_name(name, how)
+            for name, how in self.touched(does).items()
+            if name in kept
         )
+
+    def touched(self, does: Effects) -> dict[str, str]:
+        """The names that a piece may change, with what it hands to functions that only sound harmless."""
+        own = self.submission.own_words
+        fooled = {name: "whole" for name, trusted in does.trusted.items() if trusted & own}
+        return does.touched | fooled
 
     def changes(self, entry: Entry) -> bool:
         piece, does = entry.piece, entry.piece.effects
@@ -91,10 +99,10 @@ class Reach:
         stores = {*does.stores, *(does.own_stores if entry.owner in self.submission.unbound else ())}
         if does.stores_any or any(name in self.attributes or _is_special(name) for name in stores):
             return True
-        if any(self.changes_name(name, how) for name, how in does.touched.items()):
+        if any(self.changes_name(name, how) for name, how in self.touched(does).items()):
             return True
         own = self.attributes & self.owns - self.submission.library.names
-        if any(name in own and how == "whole" for name, how in does.touched_attributes.items()):
+        if any(name in own and how in CHANGING for name, how in does.touched_attributes.items()):
             return True
         return bool(does.passed_on) and self.hands_on_a_module(entry)
 
@@ -103,9 +111,21 @@ class Reach:
             return True
         if name not in self.names or not self.submission.is_state(name):
             return False
-        if how == "call" and name in self.submission.classes:
+        if name in self.submission.defined and how in ("call", "used"):
+            return how == "used" and self.is_cached(name)
+        if how in ("deep", "handed") and self.is_decorated(name):
             return False
-        return how != "deep" or not self.submission.is_flat(name)
+        return how in CHANGING or not self.submission.is_flat(name)
+
+    def is_decorated(self, name: str) -> bool:
+        """Whether this is a function behind decorators of the submission's own, which are read themselves."""
+        found = [_decorators(entry.piece.node) for entry in self.submission.names.get(name, ())]
+        return all(names and names <= self.submission.defined for names in found)
+
+    def is_cached(self, name: str) -> bool:
+        """Whether calls of this function return one and the same object."""
+        found = [_decorators(entry.piece.node) for entry in self.submission.names.get(name, ())]
+        return any(not names.isdisjoint(("lru_cache", "cache", "functools")) for names in found)
 
     def hands_on_a_module(self, entry: Entry) -> bool:
         """Whether a module goes where some function sets parts of whatever it is given."""

@@ -21,6 +21,14 @@ from tinytorch.sandbox import limited
 ALL_CELLS = 1_000_000
 """Characters of code in one notebook; the module's own has 110,000."""
 SHELL_NAMES = re.compile(r"_+|_i+|_i?\d+|_[ido]h|In|Out")  # IPython keeps inputs and results under them
+PLAIN_DECORATORS = changes.COMPILERS - {"lru_cache", "cache"} | table.words(
+    "staticmethod classmethod property contextmanager wraps overload abstractmethod streaming setter getter"
+)
+"""What they return takes nothing in but calls."""
+PASSIVE = table.words(
+    "__init__ __post_init__ __call__ __repr__ __str__ __enter__ __exit__ __len__ __iter__ __next__ __new__"
+)
+"""Special methods that no operator hands another operand to."""
 MAKERS = changes.CONSTANT_MAKERS | changes.ARRAY_MAKERS | changes.COMPILERS
 
 
@@ -70,8 +78,13 @@ class Submission:
             base.id for entry in self.entries for base, _, _ in entry.piece.attributes
             if isinstance(base, ast.Name) and base.id in self.classes
         }  # fmt: skip
-        defined = {entry.piece.node.name for entry in self.entries if entry.piece.kind in ("def", "class")}
-        self.shadows = bool(defined & MAKERS)
+        definitions = [entry for entry in self.entries if entry.piece.kind in ("def", "class")]
+        self.defined = {entry.piece.node.name for entry in definitions}
+        self.shadows = bool(self.defined & MAKERS)
+        self.own_words = {name for entry in self.entries if entry.piece.kind != "import"
+                          for name in (*entry.piece.binds, *entry.piece.owns)}  # fmt: skip
+        if any(name.startswith("__") and name not in PASSIVE for name in self.defined):
+            self.own_words.add(changes.OPERATORS)
         self._state: dict[str, bool] = {}
 
     def _add(self, label: str, source: str) -> None:
@@ -91,7 +104,7 @@ class Submission:
 
     def paths(self, name: str) -> set[str]:
         """What an imported name means."""
-        return {entry.piece.binds[name] for entry in self.names.get(name, ()) if entry.piece.binds[name]}
+        return {path for entry in self.names.get(name, ()) if (path := entry.piece.binds[name])}
 
     def is_state(self, name: str) -> bool:
         """Whether this name may stand for an object that code elsewhere can change."""
@@ -104,6 +117,8 @@ class Submission:
         piece = entry.piece
         if piece.kind == "class":
             return any(member.kind == "code" and member.owns and not member.rigid for member in piece.members)
+        if piece.kind == "def":
+            return any(changes.rooted(each) not in PLAIN_DECORATORS for each in piece.node.decorator_list)
         if piece.kind != "code":
             return False
         kinds = {other.piece.kind for name in piece.reads for other in self.names.get(name, ())}
@@ -111,11 +126,20 @@ class Submission:
 
     def is_flat(self, name: str) -> bool:
         """Whether that object's parts, at least, cannot be changed."""
-        return all(entry.piece.flat for entry in self.names.get(name, ()))
+        return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
 
     @cached_property
     def problem(self) -> Finding | None:
         return next(self.problems(), None)
+
+    def is_member(self, base: Node, name: str) -> bool:
+        """Whether this names a plain class of the submission's that has such an attribute itself."""
+        found = self.names.get(base.id, ()) if isinstance(base, ast.Name) else ()
+        if len(found) != 1 or found[0].piece.kind != "class" or base.whose.get(base.id) != "module":
+            return False
+        own = found[0].piece
+        plain = not own.node.bases and not own.node.decorator_list and not own.node.keywords
+        return plain and any(name in member.owns for member in own.members if member.kind != "class")
 
     def defines(self, name: str | None, method: str) -> bool:
         """Whether this is a class that defines the method and that all code only ever calls."""

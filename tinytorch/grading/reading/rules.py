@@ -65,6 +65,8 @@ class Rules:
         return self.part(name, path) if name and name != "*" and path not in self.library.modules else None
 
     def attribute(self, base: Node, name: str, entry: Entry) -> str | None:
+        if name == "path" and self.submission.path_of(base, entry.piece) == "sys":
+            return "`sys.path` can hold anything"
         if self.is_plain(name) or self.is_own(base, name, entry):
             return None
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
@@ -83,7 +85,7 @@ class Rules:
         is looked up on a method's own `self`, of a class to whose methods nothing else can be given."""
         if name not in self.reached.owns or self.submission.path_of(base, entry.piece) is not None:
             return False
-        if name not in names_of_libraries():
+        if name not in names_of_libraries() or self.submission.is_member(base, name):
             return True
         return (
             is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
@@ -126,6 +128,8 @@ class Rules:
             module = "tinytorch.core.tensor"
         if path in self.library.modules:
             return None
+        if path == "sys.path":
+            return "`sys.path` can hold anything"
         if module not in self.library.modules:
             return f"`{path}` is not for this exercise: write the loops"
         return self.part(part, path)

@@ -64,9 +64,11 @@ class Scopes(ast.NodeVisitor):
 
     def visit(self, node: Node) -> None:
         node.function = self.around[-1]
+        node.written = getattr(node, "name", "")
+        for place in ("id", "attr", "name", "asname"):
+            if isinstance(getattr(node, place, None), str):
+                setattr(node, place, self.mangled(getattr(node, place)))
         node.whose = {name: self.owner(name) for name in (*bound_names(node), *_read_names(node))}
-        if isinstance(node, ast.Attribute):
-            node.attr = self.mangled(node.attr)
         super().visit(node)
 
     def mangled(self, name: str) -> str:
@@ -96,7 +98,7 @@ class Scopes(ast.NodeVisitor):
         self.each([arg.annotation for arg in _arguments(node.args) if arg.annotation])
         if node.returns:
             self.visit(node.returns)
-        self.inside(node, node.name, node.body)
+        self.inside(node, node.written, node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
@@ -107,8 +109,8 @@ class Scopes(ast.NodeVisitor):
     def visit_ClassDef(self, node: Node) -> None:
         self.each(node.decorator_list)
         self.each([*node.bases, *node.keywords])
-        self.classes.append(node.name)
-        self.inside(node, node.name, node.body)
+        self.classes.append(node.written)
+        self.inside(node, node.written, node.body)
         self.classes.pop()
 
     def inside(self, node: Node, name: str, body: list[Node]) -> None:

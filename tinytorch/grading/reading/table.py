@@ -7,10 +7,24 @@ belongs into it only if it is harmless in each. A course adds to it with `allow:
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
+import tinytorch
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
     return frozenset(text.split())
+
+
+def public_names(room: str) -> frozenset[str]:
+    """`__all__` of a room, read and not imported: what it gives to a kernel never computes a product."""
+    source = (Path(tinytorch.__file__).parent / room / "__init__.py").read_text(encoding="utf-8")
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(statement.value))
+    raise LookupError(f"{room} has no __all__")
 
 
 LOOPS = ("matmul_baseline", "cache_friendly_matmul", "quantized_matmul", "pruned_matmul")
@@ -22,17 +36,20 @@ TILES = frozenset({"multiply_tile", "multiply_quantized_tile", "multiply_sparse_
 MODULES = words(
     """
     numpy numpy.linalg numpy.random numpy.typing numpy.lib numpy.lib.stride_tricks numpy.testing
-    numba numba.typed numba.types numba.experimental
+    numba numba.typed numba.types numba.experimental numba.extending
     scipy scipy.sparse loky threadpoolctl psutil
     math cmath random statistics fractions decimal numbers operator
     typing typing_extensions types collections collections.abc dataclasses enum abc functools itertools
     contextlib copy bisect heapq array struct string textwrap re
     os sys platform time datetime warnings logging traceback gc
+    io json inspect weakref pathlib tqdm tqdm.auto multiprocessing.pool multiprocessing.shared_memory
     threading queue multiprocessing concurrent concurrent.futures __future__
     tinytorch tinytorch.core tinytorch.core.tensor
     tinytorch.hardware tinytorch.hardware.cpu tinytorch.hardware.float_tile tinytorch.hardware.int8
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
+    tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
+    tinytorch.hardware.turn
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -82,13 +99,19 @@ _NUMPY = """
     set_printoptions setdiff1d seterr setxor1d shape shares_memory short sign signbit signedinteger sin cos
     tan sinh cosh tanh single size sort spacing split sqrt square squeeze stack std sum swapaxes take
     take_along_axis tile trace transpose tri tril tril_indices triu triu_indices trim_zeros true_divide trunc
-    typecodes ubyte ufunc uint uint8 uint16 uint32 uint64 uintc uintp ulonglong union1d unique unpackbits
+    ubyte ufunc uint uint8 uint16 uint32 uint64 uintc uintp ulonglong union1d unique unpackbits
     unravel_index unsignedinteger ushort var vectorize void vsplit vstack where zeros zeros_like float_
     finfo tiny smallest_normal smallest_subnormal eps resolution bits nmant
     reduce accumulate at reduceat nin nout identity types
     linalg norm random lib stride_tricks as_strided sliding_window_view typing ArrayLike DTypeLike NDArray
     testing assert_allclose assert_array_equal assert_equal assert_array_almost_equal
-    byteorder_swapped
+    False_ True_ angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh average base_repr binary_repr
+    bincount bitwise_invert cdouble clongdouble common_type complex256 cumulative_prod cumulative_sum device
+    dtypes gradient histogram histogram_bin_edges interp iscomplex iscomplexobj isdtype isnat isrealobj
+    iterable logaddexp2 matrix_transpose nanargmax nanargmin nancumprod nancumsum nanpercentile nanquantile
+    nargs ntypes permute_dims piecewise real_if_close rot90 signature sinc str_ subtract timedelta64 to_device
+    trapezoid tril_indices_from triu_indices_from diag_indices_from unique_counts unique_inverse
+    unique_values unique_all unstack vector_norm
     default_rng Generator RandomState seed rand randn randint random_sample standard_normal normal uniform
     integers choice shuffle permutation random permuted binomial poisson exponential
 """
@@ -104,7 +127,7 @@ _VALUES = """
     indices indptr nnz has_sorted_indices has_canonical_format sort_indices sum_duplicates eliminate_zeros
     sorted_indices tocsr tocsc tocoo toarray todense tolil todok tobsr todia getnnz count_nonzero row col
     coords format getformat get_shape maxprint
-    grad numpy
+    grad numpy csr csc coo setdiag set_shape asformat prune metadata typename random_array
     issparse isspmatrix isspmatrix_csr isspmatrix_csc sparse sparray csr_array csc_array coo_array bsr_array
     lil_array dok_array dia_array csr_matrix csc_matrix coo_matrix spmatrix
 """
@@ -114,7 +137,7 @@ _NUMBA = """
     boolean b1 void none intp uintp int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64
     i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 c8 c16 complex64 complex128 Array Tuple UniTuple unicode_type optional
     set_num_threads get_num_threads get_thread_id threading_layer literal_unroll literally experimental
-    py_func signatures nopython_signatures compile inspect_types inspect_llvm inspect_asm
+    register_jitable py_func signatures nopython_signatures compile inspect_types inspect_llvm inspect_asm
     parallel_diagnostics empty_inferred push_back
 """
 
@@ -129,6 +152,10 @@ _PYTHON = """
     get items keys values setdefault update popitem fromkeys move_to_end most_common elements total
     discard union intersection difference symmetric_difference issubset issuperset isdisjoint
     intersection_update difference_update symmetric_difference_update
+    fmean median stdev pstdev quantiles choices sample gauss triangular
+    isclass isfunction ismethod signature getsource StringIO BytesIO loads dumps indent Path exists ref
+    WeakValueDictionary SharedMemory buf unlink tqdm trange
+    isalnum isspace islower isupper isnumeric isdecimal swapcase expandtabs rsplit translate maketrans
     join lower upper strip lstrip rstrip startswith endswith replace find rfind partition rpartition
     splitlines title capitalize zfill ljust rjust center encode decode isdigit isalpha isidentifier format
     format_map removeprefix removesuffix hex from_bytes to_bytes bit_length bit_count is_integer
@@ -146,7 +173,7 @@ _PYTHON = """
     Any Annotated Callable ClassVar Concatenate Final Generic Iterable Iterator Literal NamedTuple NewType
     NoReturn Never Optional ParamSpec Protocol Self Sequence Mapping MutableMapping MutableSequence Hashable
     Sized Container Collection Generator SupportsFloat SupportsIndex SupportsInt Tuple Type TypeAlias
-    TypeVar TypedDict Union TYPE_CHECKING cast final overload override runtime_checkable no_type_check
+    TypeVar TypedDict Union TYPE_CHECKING cast final override runtime_checkable no_type_check
     get_type_hints assert_never reveal_type Reversible Awaitable Coroutine AsyncIterator Text Set FrozenSet
     SimpleNamespace MappingProxyType ModuleType NoneType FunctionType EllipsisType GenericAlias UnionType
     Number Real Integral Rational Complex Fraction Decimal
@@ -185,11 +212,12 @@ _TINYTORCH = """
     cpu CPU caches num_threads one_thread panel_buffer run_chunks set_num_threads streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile sparse_tile_width quantized_tile QuantizedTile
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
+    blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
 """
 
-NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH)))
+NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH))) | public_names("hardware")
 """Attributes, methods and importable names that a kernel may use, whatever they are looked up on."""
 
 SPARSE_MATRICES = frozenset({"csr_matrix", "csc_matrix", "coo_matrix", "spmatrix"})

@@ -72,9 +72,9 @@ def receive(
     """The next message's header and parts. `fds`, where given, collects the descriptors that came with it."""
     try:
         if fds is not None:
-            prefix, received, _, _ = socket.recv_fds(channel, PREFIX.size, 4)
+            first, received, _, _ = socket.recv_fds(channel, PREFIX.size, 4)
             fds += received
-            prefix += _read(channel, PREFIX.size - len(prefix), left)
+            prefix = bytearray(first) + _read(channel, PREFIX.size - len(first), left)
         else:
             prefix = _read(channel, PREFIX.size, left)
         magic, length = PREFIX.unpack(prefix)

@@ -10,7 +10,8 @@ import builtins
 import os
 import threading
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,24 @@ def process_id(x=None):
     return os.getpid()
 
 
+def thread_name(x=None):
+    """The name of the thread that it runs in."""
+    return threading.current_thread().name
+
+
+def spin_in_thread(x=None, *, seconds):
+    """`spin` in a thread of its own, and wait for it."""
+    thread = threading.Thread(target=spin, kwargs={"seconds": seconds})
+    thread.start()
+    thread.join()
+    return x
+
+
+def is_traced(x=None):
+    """Whether allocations are being traced, which makes everything slower."""
+    return tracemalloc.is_tracing()
+
+
 def allocate(x=None, *, bytes):
     """Use so much memory while it runs."""
     bytearray(bytes)
@@ -95,7 +114,7 @@ def alternating(x=None, *, durations, call):
     return x
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "square": square,
     "double": double,
     "add": add,
@@ -107,6 +126,9 @@ OPERATIONS = {
     "sleep_reversed": sleep_reversed,
     "fail_on": fail_on,
     "process_id": process_id,
+    "thread_name": thread_name,
+    "spin_in_thread": spin_in_thread,
+    "is_traced": is_traced,
     "allocate": allocate,
     "slow_first": slow_first,
     "alternating": alternating,
@@ -142,12 +164,16 @@ class NamedOperation:
 
 @contextmanager
 def executor(kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The keyword arguments with a real pool in place of `executor="custom:threads"`."""
+    """The keyword arguments with a real pool in place of `executor="custom:threads"`.
+
+    Raises RuntimeError where the pool was shut down meanwhile: it is the caller's.
+    """
     if kwargs.get("executor") != "custom:threads":
         yield kwargs
         return
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4, thread_name_prefix="custom") as pool:
         yield {**kwargs, "executor": pool}
+        pool.submit(int)
 
 
 def calls(log: Path) -> list[str]:

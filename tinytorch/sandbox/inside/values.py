@@ -20,6 +20,10 @@ MAX_DEPTH = 16
 MAX_NODES = 100_000
 MAX_TEXT = 20_000
 NUMERIC = re.compile(r"[<>|](b1|i[1248]|u[1248]|f(2|4|8|16)|c(8|16|32))")
+LIBRARIES_ERRORS = {
+    "TypingError", "LoweringError", "UnsupportedError", "NumbaValueError", "NumbaTypeError",
+    "NumbaIndexError", "LinAlgError", "AxisError", "UFuncTypeError", "UsageError",
+}  # fmt: skip
 TEXT = re.compile(r"[<>|][US]\d{1,4}")  # only ever goes in
 
 
@@ -217,9 +221,7 @@ def _is_shape(shape: Any) -> bool:
 def describe_result(array: np.ndarray) -> tuple[list, memoryview]:
     """`[dtype, shape]` and the C-ordered bytes of a result."""
     flat = np.ascontiguousarray(array).reshape(-1)
-    return [array.dtype.str, list(array.shape)], memoryview(flat.view(np.uint8)) if flat.size else memoryview(
-        b""
-    )
+    return [array.dtype.str, list(array.shape)], flat.view(np.uint8).data if flat.size else memoryview(b"")
 
 
 def rebuild_result(description: Any, raw: bytearray) -> np.ndarray:
@@ -257,10 +259,24 @@ def unpack_error(node: Any) -> Exception:
     base = getattr(builtins, node["base"], None)
     if not (isinstance(base, type) and issubclass(base, Exception)):
         base = Exception  # SystemExit, KeyboardInterrupt and the like would end the grader
+    message = clean(node["message"][:MAX_TEXT])
     try:
-        error = base(node["message"][:MAX_TEXT])
+        error = base(message)
     except TypeError:  # UnicodeDecodeError, ExceptionGroup: more than a message
-        error = Exception(node["message"][:MAX_TEXT])
+        error = Exception(message)
     for note in notes:
-        error.add_note(note[:MAX_TEXT])
+        error.add_note(clean(note[:MAX_TEXT]))
     return error
+
+
+def kind_of(node: dict) -> str:
+    """What a `pack_error` record's exception is called: never by a name of the submission's own making."""
+    base = getattr(builtins, node["base"], None)
+    if node["type"] in LIBRARIES_ERRORS:
+        return node["type"]
+    return node["base"] if isinstance(base, type) and issubclass(base, BaseException) else "Exception"
+
+
+def clean(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no file could hold."""
+    return text.encode("utf-8", "replace").decode()

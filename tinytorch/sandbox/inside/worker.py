@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
-import linecache
 import os
 import signal
 import socket
@@ -16,21 +15,17 @@ import sys
 import tempfile
 import time
 import traceback
-import types
 from pathlib import Path
 
-import cloudpickle
 import numba
 import numpy as np
 import psutil
 import scipy.sparse
 
-import tinytorch.core
 from tinytorch.core.tensor import Tensor
 from tinytorch.hardware import float_tile, int8, int8_tile
-from tinytorch.sandbox.inside import channel, isolation, operations, values
-
-MODULE = "tinytorch.core.kernels"
+from tinytorch.sandbox.inside import channel, isolation, operations, seccomp, values
+from tinytorch.sandbox.inside.notebook import Notebook
 
 
 class Output(io.TextIOBase):
@@ -46,6 +41,8 @@ class Output(io.TextIOBase):
             os.write(self.fd, data[: max(room, 0)])
         return len(text)
 
+    encoding = "utf-8"
+
     def fileno(self) -> int:
         return self.fd
 
@@ -53,63 +50,30 @@ class Output(io.TextIOBase):
         return True
 
 
-class Namespace:
-    """One notebook's namespace, and the requests that can be made of it."""
+class Submission:
+    """One submission's notebook, and the requests that can be made of it."""
 
-    def __init__(self, home: Path):
-        self.log = home / "operations.log"
-        self.labels: set[str] = set()
-        self.of_checks: dict = {}
-        self.module = types.ModuleType(MODULE)
-        self.module.__file__ = str(home / "kernels.py")
-        sys.modules[MODULE] = tinytorch.core.kernels = self.module
-        cloudpickle.register_pickle_by_value(self.module)  # other processes have no such file to import
-
-    def cell(self, source: str, label: str, check: bool) -> None:
-        """Run one cell; names that a check defines are seen by later checks, not by the module."""
-        linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
-        self.labels.add(label)
-        code = compile(source, label, "exec", dont_inherit=True)
-        if not check:
-            return exec(code, vars(self.module))
-        namespace = vars(self.module) | self.of_checks
-        try:
-            exec(code, namespace)
-        finally:
-            module = vars(self.module)
-            self.of_checks = {
-                name: value for name, value in namespace.items() if module.get(name) is not value
-            }
+    def __init__(self, notebook: Notebook, home: Path):
+        self.notebook, self.home, self.log = notebook, home, home / "operations.log"
 
     def call(self, function: str, args: list, kwargs: dict):
         with operations.executor(kwargs) as kwargs:
-            return getattr(self.module, function)(*args, **kwargs)
+            return self.notebook.names[function](*args, **kwargs)
 
     def names(self) -> dict:
         """`__all__` and the names of every callable."""
-        public = [str(name) for name in getattr(self.module, "__all__", [])]
+        names = self.notebook.names
         return {
-            "public": public,
-            "defined": [name for name, value in vars(self.module).items() if callable(value)],
+            "public": [str(name) for name in names.get("__all__", [])],
+            "defined": [name for name, value in names.items() if callable(value)],
         }
-
-    def where(self, error: BaseException) -> list | None:
-        """`[cell, line, text]` of the innermost line of the notebook that the error passed through."""
-        place = None
-        trace = error.__traceback__
-        while trace:
-            if trace.tb_frame.f_code.co_filename in self.labels:
-                place = [trace.tb_frame.f_code.co_filename, trace.tb_lineno]
-            trace = trace.tb_next
-        if isinstance(error, SyntaxError) and error.filename in self.labels:
-            place = [error.filename, error.lineno or 1]
-        return place and [*place, linecache.getline(*place).strip()]
 
     def answer(self, request: dict, fds: list[int]):
         args, kwargs = self.arguments(request, fds[0])
         match request["do"]:
             case "cell":
-                return self.cell(request["source"], request["label"], request["check"])
+                run = self.notebook.run_check if request["check"] else self.notebook.run
+                return run(request["source"], request["label"], self.home)
             case "call":
                 return self.call(request["function"], args, kwargs)
             case "echo":  # an empty call: the arguments arrive, a result of this form goes back
@@ -135,9 +99,9 @@ class Namespace:
         return operations.NamedOperation(self.log, name, params)
 
 
-def serve(link: socket.socket, home: Path) -> None:
+def serve(link: socket.socket, notebook: Notebook, home: Path) -> None:
     """Answer requests until the grader hangs up."""
-    submission = Namespace(home)
+    submission = Submission(notebook, home)
     while True:
         fds: list[int] = []
         request, _ = channel.receive(link, fds=fds)
@@ -148,7 +112,7 @@ def serve(link: socket.socket, home: Path) -> None:
             reply |= {"value": packed.header, "arrays": [form for form, _ in described]}
             parts = [raw for _, raw in described]
         except BaseException as error:
-            reply |= {"error": values.pack_error(error), "where": submission.where(error)}
+            reply |= {"error": values.pack_error(error), "where": notebook.where(error)}
             reply["plain"] = not isinstance(error, values.NotPlainData)
         try:
             channel.send(link, reply, parts)
@@ -177,11 +141,19 @@ def set_up(output_fd: int, settings: dict) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
-    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = Output(1, settings["output_kb"] * 1024)
-    isolation.limit(**settings["limits"])
+    output = Output(1, settings["output_kb"] * 1024)
+    vars(sys).update(stdout=output, stderr=output, __stdout__=output, __stderr__=output)
+    confined = settings["confine"]
+    isolation.limit(**settings["limits"], own_user=bool(confined and confined["separate_user"]))
+    if settings["filter"]:
+        isolation.join_fresh_keyring()
+    if confined:
+        isolation.confine(settings["home"], **confined)
+    if settings["filter"] and seccomp.known():
+        seccomp.install(networkless=bool(confined))
 
 
-def begin(link_fd: int, output_fd: int, settings: dict) -> None:
+def begin(link_fd: int, output_fd: int, settings: dict, notebook: Notebook) -> None:
     """Set up, say so, and answer requests. What fails before that is no fault of the submission's."""
     link = socket.socket(fileno=link_fd)
     try:
@@ -190,7 +162,7 @@ def begin(link_fd: int, output_fd: int, settings: dict) -> None:
         traceback.print_exc(file=sys.__stderr__)
         raise
     channel.send(link, {"begun": True})
-    serve(link, Path(settings["home"]))
+    serve(link, notebook, Path(settings["home"]))
 
 
 def end_all() -> None:
@@ -268,6 +240,7 @@ def main(control_fd: int) -> None:
     control = socket.socket(fileno=control_fd)
     isolation.adopt_orphans()
     channel.receive(control)  # waits until the grader is ready for it
+    notebook = Notebook(Path(tempfile.mkdtemp()))
     warm_up()
     gc.freeze()  # what is here stays: no submission's garbage collection has to look at it
     channel.send(control, {"ready": True})
@@ -288,7 +261,7 @@ def main(control_fd: int) -> None:
                 if os.fork() == 0:
                     control.close()
                     try:
-                        begin(*fds, request["settings"])
+                        begin(fds[0], fds[1], request["settings"], notebook)
                     finally:
                         os._exit(0)
                 for fd in fds:

@@ -9,12 +9,13 @@ def sparse_loops(A, data, indices, indptr, C):
 
 def pruned_matmul(A, B):
     A = array_of(A)
+    B = B if issparse(B) else array_of(B)
+    final = result_dtype(A, B)
     if not issparse(B):
-        B = array_of(B)
-        B = csr_array(B.astype(B.dtype.newbyteorder("="))) if B.ndim == 2 else B
+        B = csr_array(B.astype(computing_dtype(A, B))) if B.ndim == 2 else B
     check_product(A, B)
     weights = array_of(B.data)
     dtype = computing_dtype(A, weights)
     C = np.zeros((A.shape[0], B.shape[1]), dtype)
     sparse_loops(plain(A, dtype), plain(weights, dtype), B.indices, B.indptr, C)
-    return Tensor(C.astype(result_dtype(A, weights)))
+    return Tensor(C.astype(final))

@@ -15,4 +15,4 @@ def quantized_relu(x, scale=None):
     q = np.maximum(q, 0)
     if x.dtype == np.int8:
         return Tensor(q)
-    return Tensor((q * scale).astype(x.dtype))
+    return Tensor((q * scale).astype(x.dtype if x.dtype == np.float64 else np.float32))

@@ -7,6 +7,9 @@ def vectorized_operations(x, y):
     difference = x - y
     squared = difference * difference
     distance = np.sqrt(squared.sum())
+    if final.kind == "i":
+        distance = sum((a - b) ** 2 for a, b in zip(x.ravel().tolist(), y.ravel().tolist()))
+        distance = np.float64(distance) ** 0.5
     return {
         "element_wise_multiply": Tensor((x * y).astype(final)),
         "element_wise_add": Tensor((x + y).astype(final)),

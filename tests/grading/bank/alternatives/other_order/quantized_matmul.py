@@ -17,6 +17,8 @@ def steps(x, scale):
 
 def scale_of(x, scale):
     if scale is not None:
+        if isinstance(scale, (str, list, complex)):
+            raise TypeError("a scale must be a real number")
         if not scale > 0:
             raise ValueError("a scale must be positive")
         return scale

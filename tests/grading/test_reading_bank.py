@@ -1,0 +1,52 @@
+"""The reader against the bank: every shortcut is refused in every kernel, nothing right is refused in any."""
+
+import pytest
+from grading.bank.right import Right, right
+from grading.bank.shortcuts import Shortcut, shortcuts
+from grading.bank.submissions import ROOT, students_submission
+
+from tinytorch.course.cells import grade_id_of
+from tinytorch.course.notebook import read_notebook
+from tinytorch.grading.reading import LOOPS, read
+from tinytorch.grading.submission import Submission
+
+
+def refused(notebook) -> list:
+    return read([(cell.label, cell.source) for cell in Submission(notebook, "submission.ipynb").cells()])
+
+
+@pytest.mark.parametrize("shortcut", shortcuts(), ids=str)
+def test_shortcuts_are_refused(shortcut: Shortcut):
+    for kernel in LOOPS:
+        (refusal,) = read(shortcut.sources(kernel), [kernel])
+        assert refusal.kernel == kernel and refusal.line >= 1
+        assert "allow:" in refusal.message
+
+
+def test_the_bank_is_large():
+    assert len(shortcuts()) >= 40 and len({shortcut.kind for shortcut in shortcuts()}) >= 15
+    assert len(right()) >= 25
+
+
+@pytest.mark.parametrize("submission", right(), ids=str)
+def test_right_submissions_are_not_refused(submission: Right):
+    assert refused(submission.notebook()) == []
+
+
+def test_the_solutions_are_not_refused():
+    assert refused(read_notebook(ROOT / "kernels_dev.py")) == []
+
+
+def test_measuring_cells_without_their_tags_cost_nothing():
+    for notebook in (read_notebook(ROOT / "kernels_dev.py"), students_submission()):
+        for cell in notebook.cells:
+            cell.metadata.pop("tags", None)
+        assert refused(notebook) == []
+
+
+def test_a_notebook_without_metadata_of_its_given_cells_costs_nothing():
+    notebook = read_notebook(ROOT / "kernels_dev.py")
+    for cell in notebook.cells:
+        if grade_id_of(cell) not in LOOPS:
+            cell.metadata = type(cell.metadata)()
+    assert refused(notebook) == []
