@@ -16,6 +16,7 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "for _ in range(3):",
     "for _ in range(repeats):",
     "for dtype in (np.float32, np.float64):",
+    "for c in range(cols):",
     "for i in range(A.shape[0]):",
     "for i in range(x.size):",
     "for k in range(A.shape[1]):",
@@ -25,6 +26,7 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "return result",
     "return results",
     "start = time.perf_counter()",
+    'with np.errstate(invalid="ignore"):',
     "with pytest.raises(TypeError):",
 }
 

@@ -121,7 +121,7 @@ def marks(course: Path) -> dict[str, dict[str, str]]:
 def timed(command: list, course: Path) -> tuple[float, list[int]]:
     """Seconds that the command took, and the bytes that its processes held, looked at once a second."""
     start, held = time.perf_counter(), []
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         running = subprocess.Popen(command, cwd=course, stdout=output, stderr=subprocess.STDOUT)
         while running.poll() is None:
             held.append(memory_of(psutil.Process(running.pid)))

@@ -171,6 +171,14 @@ def test_edges_of_blocks(kernels):
         np.testing.assert_array_equal(values(kernels.quantized_matmul(qA, qB)), product(qA, qB))
 
 
+def test_wide_and_deep_floats(kernels):
+    """Floats, too, in more rows, columns and terms than any block has: each stands in its place."""
+    for rows, depth, columns in ((70, 1100, 700), (300, 40, 150), (3, 2500, 270)):
+        qA, qB = quantized((rows, depth)), quantized((depth, columns), 1)
+        C = kernels.quantized_matmul(dequantized(qA, 0.5), dequantized(qB, 0.25), 0.5, 0.25)
+        assert_quantized_product(C, qA, qB, 0.125)
+
+
 def test_very_long_sums(kernels):
     """Past 131,071 terms a sum can leave int32: accumulate in int64 there."""
     qA, qB = np.full((1, 131_075), -128, np.int8), np.full((131_075, 1), -128, np.int8)

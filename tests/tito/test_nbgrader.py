@@ -35,7 +35,7 @@ def test_the_whole_round_from_an_empty_folder(whole_course, tito, tmp_path, monk
     assert tito("nbgrader", "feedback").code == 0
     assert "100 of 100 points" in (tmp_path / "cs249/feedback/alice/kernels/kernels_dev.html").read_text()
     assert tito("nbgrader", "report").code == 0
-    with open("marks.csv", newline="") as file:
+    with open("marks.csv", encoding="utf-8", newline="") as file:
         assert {row["student_id"]: row["score"] for row in csv.DictReader(file)} == {
             "alice": "100.0",
             "bob": "30.0",

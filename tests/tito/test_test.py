@@ -170,7 +170,7 @@ def test_the_framework_in_the_course_folder_is_what_is_tested(tested_part, cours
     for name in ("tinytorch", "tinytorch/course"):
         (course.root / name).mkdir(exist_ok=True)
         (course.root / name / "__init__.py").touch()
-    source = Path(outcomes.__file__).read_text()
+    source = Path(outcomes.__file__).read_text(encoding="utf-8")
     (course.root / "tinytorch" / "course" / "outcomes.py").write_text(source)
     (course.root / "tinytorch" / "mine.py").touch()
     tested_part("def test_it():\n    import tinytorch.mine\n")

@@ -37,9 +37,10 @@ class Runner(Protocol):
     """What stands behind the fixtures: a sandboxed submission, or stock nbgrader's own namespace."""
 
     public: list[str]
-    elapsed_s: float
     clerk: Clerk | None
 
+    @property
+    def elapsed_s(self) -> float: ...
     def call(self, function: str, args: tuple, kwargs: dict) -> Any: ...
     def exchange(self, request: dict, arguments: tuple | None = None) -> Any: ...
     def load(self) -> None: ...
@@ -63,7 +64,9 @@ def processor_time(pids: list[int]) -> ProcessorTime:
     used = ProcessorTime()
     for pid in pids:
         with suppress(OSError):
-            main_s = int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+            main_s = (
+                int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="utf-8").split()[0]) / 1e9
+            )
             used.all_s += time.clock_gettime(~pid << 3 | CPU_CLOCK)  # as clock_getcpuclockid(3) makes it
             used.main_s += main_s
     return used
@@ -180,7 +183,7 @@ class Race:
         that is lost by far (see HOPELESS) is over after the first heat. Races of the same two go on where the
         last one ended.
         """
-        name, opponent = (getattr(each, "__name__", each) for each in (function, yardstick))
+        name, opponent = (str(getattr(each, "__name__", each)) for each in (function, yardstick))
         runner = self.yardsticks()
         runner.load()
         own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))

@@ -51,7 +51,7 @@ class Grader:
         for item in items:
             weight = item.get_closest_marker("weight")
             function = item.path.stem.removeprefix("test_")
-            hint = (item.function.__doc__ or item.name).strip().splitlines()[0]
+            hint = (getattr(item, "function", item).__doc__ or item.name).strip().splitlines()[0]
             if case := getattr(item, "callspec", None):
                 hint = hint.format(**case.params)
             report = TestVerdict(item.name, ERROR, hint, float(weight.args[0]) if weight else 1.0)

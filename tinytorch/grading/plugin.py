@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,6 +19,7 @@ from tinytorch.grading.fixtures import Kernels, Race, TooSlow
 from tinytorch.grading.hidden import GRADER
 from tinytorch.sandbox.faults import where
 from tinytorch.sandbox.kinds import SANDBOXES
+from tinytorch.sandbox.session import Session
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +57,7 @@ def race(request: pytest.FixtureRequest, kernels: Kernels) -> Race:
     if grader:
         return grader.race
     folder = Path(request.config.rootpath) / "tests" / "hidden"
-    return Race(kernels, lambda: judge.yardsticks(folder, kernels.runner))
+    return Race(kernels, lambda: judge.yardsticks(folder, cast(Session, kernels.runner)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,5 +82,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         if report.fault and report.passed:
             report.outcome, report.longrepr = "failed", str(report.fault)
     report.cell_error = call.excinfo and where(call.excinfo.value)
-    report.slow = bool(call.excinfo) and isinstance(call.excinfo.value, TooSlow)
+    report.slow = call.excinfo is not None and isinstance(call.excinfo.value, TooSlow)
     return report

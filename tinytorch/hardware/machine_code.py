@@ -1,7 +1,7 @@
 """The machine code of a compiled loop, cut to where the time goes: see SIMD instead of believing in it."""
 
 import re
-from collections.abc import Callable
+from typing import Any
 
 from tinytorch.hardware.llvm import shared_code
 
@@ -16,7 +16,7 @@ LABEL = re.compile(r"^(\.?LBB\d+_\d+):")
 JUMP = re.compile(r"^\s+(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z)\s.*?(\.?LBB\d+_\d+)\b")
 
 
-def machine_code(function: Callable, loops: int = 1) -> str:
+def machine_code(function: Any, loops: int = 1) -> str:
     """The innermost loops of a compiled function, as the CPU runs them, one instruction per line.
 
     Instructions that multiply and add (x86: vfmadd, vpdpbusd, tdpbssd; ARM: fmla, sdot, smmla) are marked by
@@ -51,7 +51,8 @@ def machine_code(function: Callable, loops: int = 1) -> str:
 
 def innermost_loops(lines: list[str]) -> list[list[str]]:
     """The stretches of assembly from a label to the jump back to it that hold no other such stretch."""
-    labels, loops = {}, []
+    labels: dict[str, int] = {}
+    loops: list[tuple[int, int]] = []
     for number, line in enumerate(lines):
         if label := LABEL.match(line):
             labels[label[1]] = number
@@ -66,7 +67,7 @@ def _is_code(line: str) -> bool:
     return bool(LABEL.match(line)) or not line.strip().startswith((".", "#"))
 
 
-def _assembly(function: Callable, signature) -> list[str]:
+def _assembly(function: Any, signature) -> list[str]:
     """The lines of the function and of those it calls, register tiles included, without what Numba adds."""
     try:
         text = function.inspect_asm(signature) or ""

@@ -64,7 +64,8 @@ class Operands:
     def of(cls, arguments) -> "Operands":
         """From a function's arguments, which are of these `TYPES`."""
         *parts, start, step, length, stride = arguments
-        return cls(*parts, prefetch.Walk(start, step, length, stride))
+        values = [*parts, prefetch.Walk(start, step, length, stride)]
+        return cls(*values)
 
     def arguments(self) -> list[ir.Value]:
         """As a function's arguments."""

@@ -23,9 +23,9 @@ def panel_buffer(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
         return latest
     dtype = np.dtype(dtype)
     needed = math.prod(shape) * dtype.itemsize
-    memory = _local.__dict__.get((name, "memory"))
+    memory = _local.__dict__.get(f"memory of {name}")
     if memory is None or memory.nbytes < needed:
-        memory = _local.__dict__[name, "memory"] = _aligned_memory(needed)
+        memory = _local.__dict__[f"memory of {name}"] = _aligned_memory(needed)
     _local.__dict__[name] = memory[:needed].view(dtype).reshape(shape)
     return _local.__dict__[name]
 

@@ -90,7 +90,7 @@ _VERSION_1 = ("memory.usage_in_bytes", "memory.limit_in_bytes")
 
 def _parents(root: Path, membership: Path) -> tuple[bool, dict[str, Path]]:
     """Whether this is version 2, and the folder of each controller in which a group may be made."""
-    lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
+    lines = [line.split(":", 2) for line in membership.read_text(encoding="utf-8").splitlines()]
     own = {name: path for _, names, path in lines for name in names.split(",")}
     if (root / "cgroup.controllers").exists():
         folder = root / own[""].lstrip("/")
@@ -118,7 +118,7 @@ def _remove_abandoned(root: Path) -> None:
 def _started(pid: int) -> str:
     """When a process began, in clock ticks: its number may be another's by now. Empty if it ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except OSError:
         return ""
 

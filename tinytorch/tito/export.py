@@ -34,23 +34,24 @@ def export(
     from tinytorch.course.pairing import sync as sync_pair
 
     target = load_module(module)
-    written = [] if check else [sync_pair(target)]
+    synced = None if check else sync_pair(target)
     result = exporting.export(target, check=check)
-    written.append(result)
+    results: list = [result] if synced is None else [synced, result]
+    written = [each.written for each in results if each.written]
     if as_json:
         print_json(
             {
                 "module": target.name,
                 "in_step": not result.out_of_step,
                 "out_of_step": list(result.out_of_step),
-                "written": [_relative(one.written, target) for one in written if one.written],
+                "written": [_relative(path, target) for path in written],
                 "notes": list(result.notes),
             }
         )
     elif check:
         print("\n".join(result.out_of_step) or "The notebook, its script and the package are in step.")
     else:
-        _print_written(written, target, "The package is in step with the notebook.")
+        _print_written(results, target, "The package is in step with the notebook.")
         print(*result.notes, sep="\n", end="\n" if result.notes else "")
     raise typer.Exit(1 if result.out_of_step else 0)
 

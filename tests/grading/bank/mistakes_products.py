@@ -53,9 +53,6 @@ PRODUCTS = {
          "    rows, depth = A.shape\n    columns = B.shape[1]\n    for i in range(rows):\n"
          "        for k in range(depth):\n            for j in range(columns):\n"
          "                C[i, j] += A[i, k] * B[k, j]\n    columns = 0\n"),
-        ("result remembered", "test_speed[0.15]", "    dtype = computing_dtype(A, B)\n",
-         "    dtype = computing_dtype(A, B)\n    known = globals().setdefault('known', {})\n"
-         "    if (A.shape, B.shape) in known and A.size == 640 * 640:\n        return known[A.shape, B.shape]\n"),
         ("any block_size accepted", "test_wrong_block_size", "check_positive(block_size=block_size)",
          "block_size = block_size and abs(block_size) or None"),
         ("always float64", "test_floats_keep_their_width", "C.astype(result_dtype(A, B))", "C.astype(np.float64)"),

@@ -39,9 +39,7 @@ class Library:
         self.modules = table.MODULES | prefixes
 
 
-TENSOR = frozenset({"numpy"})  # of our Tensor, whose other names are NumPy's too; `core` is not imported here
-    {"data", "shape", "size", "dtype", "ndim", "tolist", "numpy"}
-)  # `core` is not imported here
+TENSOR = frozenset({"numpy"})  # of our Tensor; its other names are NumPy's too
 
 
 @cache

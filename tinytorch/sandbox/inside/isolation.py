@@ -47,13 +47,15 @@ def enter(tmp_mb: int, visible: list[str]) -> None:
     be visible, and return as an ordinary process there; the processes above it wait, and end with it."""
     uid, gid = os.getuid(), os.getgid()
     _libc("unshare", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{USER_IN_SANDBOX} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{USER_IN_SANDBOX} {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{USER_IN_SANDBOX} {uid} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{USER_IN_SANDBOX} {gid} 1", encoding="utf-8")
     _continue_in_child()  # the child is PID 1: when it ends, the kernel ends all that it left behind
     die_with_parent()
     _empty(tmp_mb, visible)
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")  # no capabilities to be had again
+    Path("/proc/sys/user/max_user_namespaces").write_text(
+        "0", encoding="utf-8"
+    )  # no capabilities to be had again
     hardened = MS_NOSUID | MS_NODEV | MS_NOEXEC
     _libc("mount", b"proc", b"/proc", b"proc", hardened, None)
     # /proc/sys must not be writable: to the kernel the user here is the grader's own, which may be root.
@@ -155,14 +157,14 @@ def _set_limit(what: int, value: int) -> None:
 
 def _virtual_size() -> int:
     with contextlib.suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     return 0
 
 
 def _counts_per_namespace() -> bool:
     """Since Linux 5.14 RLIMIT_NPROC counts within the user namespace, before that all that the user runs."""
     release = os.uname().release.split("-")[0].split(".")
-    in_namespace = (
-        Path("/proc/self/uid_map").exists() and "4294967295" not in Path("/proc/self/uid_map").read_text()
-    )
+    in_namespace = Path("/proc/self/uid_map").exists() and "4294967295" not in Path(
+        "/proc/self/uid_map"
+    ).read_text(encoding="utf-8")
     return in_namespace and os.uname().sysname == "Linux" and tuple(map(int, release[:2])) >= (5, 14)

@@ -178,7 +178,7 @@ def executor(kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def calls(log: Path) -> list[str]:
     """The labels of the operations that ran since the last `reset`."""
-    return log.read_text().splitlines() if log.exists() else []
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
 def reset(log: Path) -> None:

@@ -130,7 +130,7 @@ def set_up(output_fd: int, settings: dict) -> None:
     """Turn a fresh fork into the process of one submission, before any code of it runs."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(
-            "1000"
+            "1000", encoding="utf-8"
         )  # out of memory: the submission goes, not its parent
     if settings["isolate"]:
         isolation.enter(settings["tmp_mb"], settings["visible"])
