@@ -2597,14 +2597,28 @@ with single_threaded():
 class PrunedWeights:
     """A right operand of `pruned_matmul`, by columns and cut into blocks once, to be multiplied with many times.
 
-    Column j of block b of the depth holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places.
+    Column j of block b of the depth holds data[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places.
     """
 
     cuts: np.ndarray  # (blocks + 1, N)
     rows: np.ndarray
-    values: np.ndarray
+    data: np.ndarray
     shape: tuple[int, int]
     dtype: np.dtype  # of the weights as they were given
+
+
+def _weights(B: ArrayOrTensor | scipy.sparse.sparray | PrunedWeights):
+    """B as an array, as `PrunedWeights`, or sparse by rows or by columns."""
+    if isinstance(B, PrunedWeights):
+        return B
+    if not scipy.sparse.issparse(B):
+        return _operand(B, "B")
+    return B if B.format in ("csr", "csc") else B.tocsc()
+
+
+def _number_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype of an operand of this dtype: `_operand`, for weights that are no array."""
+    return dtype if dtype in REAL_NUMBERS else _operand(np.empty(0, dtype), "B").dtype
 
 
 def pack_pruned_weights(B: ArrayOrTensor | scipy.sparse.sparray) -> PrunedWeights:
@@ -2614,12 +2628,13 @@ def pack_pruned_weights(B: ArrayOrTensor | scipy.sparse.sparray) -> PrunedWeight
         ValueError: B is not 2-D.
         TypeError: anything but integers and floats.
     """
-    B = B if scipy.sparse.issparse(B) else _operand(B, "B")
+    B = _weights(B)
     if len(B.shape) != 2:
         raise ValueError(f"weights have two dimensions, not the shape {B.shape}")
-    B = B.tocsc() if scipy.sparse.issparse(B) else B
-    given_dtype = _operand(stored := B.data if scipy.sparse.issparse(B) else B, "B").dtype
-    dtype, _ = _dtypes(stored, stored)
+    given_dtype = _number_dtype(B.dtype)
+    dtype, _ = _widths(given_dtype)
+    if dtype.kind != "f":
+        _check_int64(B if isinstance(B, np.ndarray) else B.data)
     B = scipy.sparse.csc_array(B.astype(dtype, copy=False))
     if not B.has_sorted_indices:
         B = B.sorted_indices()
@@ -2665,15 +2680,11 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
     columns.
     """
     A = _operand(A, "A")
-    if scipy.sparse.issparse(B):
-        B = B if B.format in ("csr", "csc") else B.tocsr()
-    elif not isinstance(B, PrunedWeights):
-        B = _operand(B, "B")
+    B = _weights(B)
     _check_product(A, B)
-    stored = (
-        np.empty(0, B.dtype) if isinstance(B, PrunedWeights) else B.data if scipy.sparse.issparse(B) else B
-    )
-    dtype, result_dtype = _dtypes(A, _operand(stored, "B"))
+    dtype, result_dtype = _widths(A.dtype, _number_dtype(B.dtype))
+    if result_dtype.kind != "f":
+        _check_int64(A, B if isinstance(B, np.ndarray) else B.data)
     A, width = _contiguous(A, dtype), sparse_tile_width(dtype)
     if isinstance(B, np.ndarray):
         B = scipy.sparse.csr_array(B.astype(dtype, copy=False))
@@ -2691,7 +2702,7 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
         _gather_row(A.reshape(-1), starts, ends, rows, values.astype(dtype, copy=False), C.reshape(-1))
     else:
         B = B if isinstance(B, PrunedWeights) else pack_pruned_weights(B)
-        panels, values = -(-A.shape[0] // width), B.values.astype(dtype, copy=False)
+        panels, values = -(-A.shape[0] // width), B.data.astype(dtype, copy=False)
         C = np.empty((B.shape[1], panels * width), dtype)  # on its side: the batch lies side by side
         run_chunks(
             lambda first, last: _pruned_panels(A, B.cuts, B.rows, values, C, width, first, last), panels
@@ -2702,7 +2713,7 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
 def _column_ends(B: scipy.sparse.sparray | PrunedWeights) -> tuple[np.ndarray, ...]:
     """Given. Where each column begins and ends in the rows and values of B, and those."""
     if isinstance(B, PrunedWeights):
-        return B.cuts[0], B.cuts[-1], B.rows, B.values
+        return B.cuts[0], B.cuts[-1], B.rows, B.data
     return B.indptr[:-1], B.indptr[1:], B.indices, B.data
 
 
@@ -2946,7 +2957,7 @@ def use_sparse(layer):
     """The weights that are left, sorted once as the kernel wants them."""
     kept = pack_pruned_weights(layer.weights)
     layer.product = lambda activations, _: pruned_matmul(activations, kept)
-    layer.stored_bytes = kept.values.nbytes + kept.rows.nbytes + kept.cuts.nbytes + layer.bias.data.nbytes
+    layer.stored_bytes = kept.data.nbytes + kept.rows.nbytes + kept.cuts.nbytes + layer.bias.data.nbytes
 
 
 def quantize(layer):

@@ -14,6 +14,7 @@ FORMS = {
     "csr": scipy.sparse.csr_array,
     "csc": scipy.sparse.csc_array,
     "coo": scipy.sparse.coo_array,
+    "dok": scipy.sparse.dok_array,
     "dense": lambda B: B,
     "packed": pack_pruned_weights,
     "packed from csr": lambda B: pack_pruned_weights(scipy.sparse.csr_array(B)),
