@@ -13,7 +13,7 @@ from functools import cached_property
 
 from tinytorch.grading.reading import changes, effects, table
 from tinytorch.grading.reading.cells import Unreadable
-from tinytorch.grading.reading.facts import Piece, facts_of
+from tinytorch.grading.reading.facts import COMPILING, Piece, facts_of
 from tinytorch.grading.reading.library import Library, is_protected
 from tinytorch.grading.reading.scopes import Node
 from tinytorch.sandbox import limited
@@ -127,6 +127,12 @@ class Submission:
     def is_flat(self, name: str) -> bool:
         """Whether that object's parts, at least, cannot be changed."""
         return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
+
+    @cached_property
+    def compiles(self) -> bool:
+        """Whether `njit` and its like are Numba's, whatever they are looked up on."""
+        paths = {path for name in COMPILING for path in self.paths(name)}
+        return not COMPILING & self.own_words and all(path.startswith("numba.") for path in paths)
 
     @cached_property
     def problem(self) -> Finding | None:
