@@ -5,14 +5,19 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from tinytorch.hardware.sparse_tile import multiply_sparse_tile, sparse_tile_width
+from tinytorch.hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile, sparse_tile_width
 
 DTYPES = ["float32", "float64", "int64"]
 
 
 @njit
-def tile(panel, rows, values, first, last, C, j, col):
-    multiply_sparse_tile(panel, rows, values, first, last, C, j, col)
+def tile(panel, rows, values, first, last, C, j, col, accumulate=False):
+    multiply_sparse_tile(panel, rows, values, first, last, C, j, col, accumulate)
+
+
+@njit
+def scatter(panel, k, columns, values, first, last, C):
+    scatter_sparse_tile(panel, k, columns, values, first, last, C)
 
 
 def numbers(shape, dtype):
@@ -41,6 +46,21 @@ def test_any_number_of_weights_is_summed_exactly(dtype, index):
             tile(panel, rows, values, first, last, C, 1, 0)
             expected = values[first:last] @ panel[rows[first:last]]
             np.testing.assert_array_equal(C[1], expected)
+            tile(panel, rows, values, first, last, C, 1, 0, True)
+            np.testing.assert_array_equal(C[1], 2 * expected)
+
+
+@pytest.mark.parametrize("index", ["int32", "int64"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_of_weights_is_scattered(dtype, index):
+    width = sparse_tile_width(dtype)
+    panel, values, C = numbers((3, width), dtype), numbers(6, dtype), numbers((5, width), dtype)
+    columns = np.array([4, 0, 2, 2, 1, 3], index)
+    expected = C.copy()
+    for p in range(1, 5):
+        expected[columns[p]] += values[p] * panel[2]
+    scatter(panel, 2, columns, values, 1, 5, C)
+    np.testing.assert_array_equal(C, expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -70,6 +70,12 @@ IN_PLACE_DEPTH = 32
 """KC of a large B that is read in place: so many rows are open at a time, each on a page of its own, and a
 CPU has 64 to 96 entries for pages near the core. Measured: 8 and 256 take twice as long."""
 
+SPARSE_TO_L1 = 2 / 3
+"""KC of pruned weights: the part of a panel of A that one block of them meets stays in the first-level cache,
+beside their indices and values."""
+SPARSE_RUN = 32
+"""Weights that a column has in a block at least, on average: each run of them reads and writes C once."""
+
 
 def caches() -> tuple[int, int, int]:
     """Bytes of the caches of level 1, 2 and 3: this CPU's, or what is typical."""
@@ -112,3 +118,10 @@ def in_place_depth(M: int, K: int, N: int, dtype: np.dtype) -> int:
     if K * N * dtype.itemsize <= IN_PLACE_TO_L2 * caches()[1]:
         return DEPTH_IN_L2
     return IN_PLACE_DEPTH if IN_PLACE_TILES * rows >= M else 0
+
+
+def sparse_depth(K: int, N: int, kept: int, row_bytes: int) -> int:
+    """Rows of pruned weights (K, N), of which `kept` are left, in a block; a row of a panel of A has
+    `row_bytes`."""
+    near = int(SPARSE_TO_L1 * caches()[0]) // row_bytes
+    return min(max(K, 1), max(near, SPARSE_RUN * K * N // max(kept, 1)))

@@ -1,11 +1,16 @@
-"""The tile for sparse weights: one column of a product, for as many rows of A as two cache lines hold.
+"""The tiles for sparse weights: one column or one row of them, for as many rows of A as two cache lines hold.
 
     width = sparse_tile_width(dtype)
-    multiply_sparse_tile(A_panel, rows, values, first, last, C, j, col)       # inside an @njit function
+    multiply_sparse_tile(A_panel, rows, values, first, last, C, j, col, accumulate)    # in an @njit function
+    scatter_sparse_tile(A_panel, k, columns, values, first, last, C)
 
-computes, in vector registers from the first product to the last,
+The first computes, in vector registers from the first product to the last,
 
     C[j, col : col + width]  =  sum over p in first .. last - 1 of  values[p] * A_panel[rows[p]]
+
+The second is for weights that are given row by row. It holds one row of A_panel in registers and adds
+
+    C[columns[p]]  +=  values[p] * A_panel[k]        for each p in first .. last - 1
 
 `rows` and `values` are one column of the weights as `scipy.sparse.csc_array` holds them: only where they are
 not zero. A_panel is (depth, width), `width` rows of A turned on their side, so that the numbers that meet the
@@ -40,8 +45,8 @@ def sparse_tile_width(dtype) -> int:
 
 
 @intrinsic
-def multiply_sparse_tile(typingctx, A_panel, rows, values, first, last, C, j, col):
-    """C[j, col:col+width] = sum of values[p] * A_panel[rows[p]] over first <= p < last.
+def multiply_sparse_tile(typingctx, A_panel, rows, values, first, last, C, j, col, accumulate):
+    """C[j, col:col+width] = (or +=, to `accumulate`) sum of values[p] * A_panel[rows[p]], first <= p < last.
 
     An instruction for `@njit` functions. `A_panel` (depth, width) and `C` (columns of the weights, at least
     col + width) are C-contiguous, and of the dtype of `values`: float32, float64 or int64; `rows` is int32 or
@@ -50,10 +55,10 @@ def multiply_sparse_tile(typingctx, A_panel, rows, values, first, last, C, j, co
     """
     check_operands(A_panel, rows, values, C)
     places = [types.intp] * 2
-    signature = types.void(A_panel, rows, values, *places, C, *places)
+    signature = types.void(A_panel, rows, values, *places, C, *places, types.boolean)
 
     def codegen(context, builder, signature, args):
-        A, rows, values, first, last, C, j, col = args
+        A, rows, values, first, last, C, j, col, accumulate = args
         A_type, rows_type, values_type, _, _, C_type = signature.args[:6]
         width = sparse_tile_width(str(C_type.dtype))
         size = C_type.dtype.bitwidth // 8
@@ -81,7 +86,44 @@ def multiply_sparse_tile(typingctx, A_panel, rows, values, first, last, C, j, co
         total = builder.load(sums[0])
         for other in sums[1:]:
             total = llvm.add(builder, total, builder.load(other))
-        llvm.store(builder, total, llvm.element_pointer(context, builder, C_type, C, [j, col]), size)
+        place = llvm.element_pointer(context, builder, C_type, C, [j, col])
+        with builder.if_else(accumulate) as (adding, storing):
+            with adding:
+                llvm.store(
+                    builder, llvm.add(builder, llvm.load(builder, place, vector, size), total), place, size
+                )
+            with storing:
+                llvm.store(builder, total, place, size)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def scatter_sparse_tile(typingctx, A_panel, k, columns, values, first, last, C):
+    """C[columns[p]] += values[p] * A_panel[k] for first <= p < last; the rows of C are `width` numbers.
+
+    Operands as in `multiply_sparse_tile`, `C` being (columns of the weights, width).
+    """
+    check_operands(A_panel, columns, values, C)
+    signature = types.void(A_panel, types.intp, columns, values, types.intp, types.intp, C)
+
+    def codegen(context, builder, signature, args):
+        A, k, columns, values, first, last, C = args
+        A_type, _, columns_type, values_type, _, _, C_type = signature.args
+        size = C_type.dtype.bitwidth // 8
+        width = sparse_tile_width(str(C_type.dtype))
+        vector = ir.VectorType(ELEMENTS[C_type.dtype], width)
+        a = llvm.load(builder, llvm.element_pointer(context, builder, A_type, A, [k]), vector, size)
+        with cgutils.for_range_slice(builder, first, last, i64(1)) as (p, _):
+            column = builder.load(llvm.element_pointer(context, builder, columns_type, columns, [p]))
+            value = builder.load(llvm.element_pointer(context, builder, values_type, values, [p]))
+            column = column if column.type == I64 else builder.sext(column, I64)
+            place = llvm.element_pointer(context, builder, C_type, C, [column])
+            old = llvm.load(builder, place, vector, size)
+            llvm.store(
+                builder, llvm.multiply_add(builder, llvm.splat(builder, value, width), a, old), place, size
+            )
         return context.get_dummy_value()
 
     return signature, codegen
