@@ -102,7 +102,7 @@ def shapes(kernels: ModuleType, threads: int) -> list[Case]:
         case(
             "cache_friendly_matmul",
             name(shape),
-            lambda shape=shape, dtype=dtype: float_product(kernels, shape, dtype),
+            partial(float_product, kernels, shape, dtype),
             least,
             "numpy @",
             dtype,
@@ -114,14 +114,14 @@ def shapes(kernels: ModuleType, threads: int) -> list[Case]:
             case(
                 "cache_friendly_matmul",
                 f"{n} square, both transposed",
-                lambda n=n: turned_product(kernels, n),
+                partial(turned_product, kernels, n),
                 0.95,
                 "numpy @",
             ),
             case(
                 "cache_friendly_matmul",
                 f"{n} square, float16",
-                lambda n=n: half_product(kernels, n),
+                partial(half_product, kernels, n),
                 0.85,
                 "numpy float32 @",
                 "float16",
@@ -132,7 +132,7 @@ def shapes(kernels: ModuleType, threads: int) -> list[Case]:
             case(
                 "pruned_matmul",
                 f"{rows}x4096x4096, 90% zeros",
-                lambda rows=rows: pruned_product(kernels, (rows, 4096, 4096), 0.9),
+                partial(pruned_product, kernels, (rows, 4096, 4096), 0.9),
                 1.0,
                 "scipy @",
             )
