@@ -97,7 +97,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from numbers import Real
 
 import loky
@@ -172,7 +171,6 @@ def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
     raise TypeError(f"{name} holds {array.dtype}: a kernel takes integers and floats up to 64 bits")
 
 
-@cache
 def _widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
     result = np.result_type(*dtypes)
     result = result if result.kind == "f" else np.dtype(np.int64)

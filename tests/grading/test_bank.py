@@ -51,9 +51,10 @@ def test_right_submissions_lose_nothing(bank: Bank, number: int, kernel: str):
 @pytest.mark.parametrize("kernel", kernel_names())
 @pytest.mark.parametrize("habits", packed(), ids=str)
 def test_other_habits_lose_nothing(bank: Bank, habits: Right, kernel: str):
+    """Loops in other words may be slower ones, and reach fewer steps of the ladder of speed."""
     verdict = bank.verdict(str(habits))
-    assert verdict.problems(kernel) == []
-    assert verdict.cell(kernel).earned == verdict.cell(kernel).possible
+    ladder = "test_speed[" if kernel in habits.kernels else None
+    assert [test for test in verdict.failed(kernel) if not (ladder and test.startswith(ladder))] == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=str)

@@ -1,6 +1,8 @@
 """Where the loops are the exercise, the library's product is refused, with its line."""
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tinytorch.grading.reading import LOOPS, read
 
@@ -117,3 +119,110 @@ def test_every_definition_counts():
 @pytest.mark.parametrize("source", ["def f(:", "\0", "x = 08"])
 def test_code_that_does_not_parse_is_passed_over(source):
     assert find(source, body("A @ B")) == [("matmul_baseline", "cell 2", 4)]
+
+
+@pytest.mark.parametrize("source", ["x = " + "-" * 3_000 + "1", "1;" * 49_000 + "1", "x" * 100_001])
+def test_code_that_may_run_and_cannot_be_read_is_refused_by_its_cell(source):
+    assert {place[1] for place in find(body("[0 for a in A]"), source)} == {"cell 2"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["1;" * 10**6, "x=[" + "[1]," * 60_000 + "]", "a" + "+a" * 30_000, "def f():" + "\n x=1" * 25_000],
+    ids=["statements", "lists", "sum", "lines"],
+)
+def test_monsters_end_soon_and_name_their_cell(source):
+    found = find(source, body("[0 for a in A]"))
+    assert {place[1] for place in found} <= {"cell 1"} and found
+
+
+def test_many_cells_of_allowed_length_end_too():
+    cells = ["def f(x):\n" + "    x = [x for x in (lambda y: y)(x)]\n" * 2_000] * 30
+    assert {place[0] for place in find(*cells)} == set(LOOPS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("\n\n%time x = 1\ncombine = np.dot", 4),
+        ("%%time\nx = 1\ncombine = np.dot", 3),
+        ("%matplotlib inline\n\n%time combine = np.dot", 3),
+        ("!echo a \\\n  b\ncombine = np.dot", 3),
+        ("%%capture\n%%time\n\ncombine = np.dot", 4),
+    ],
+)
+def test_lines_are_counted_in_the_students_cell(cell, line):
+    assert find(cell, body("combine(A, B)")) == [("matmul_baseline", "cell 1", line)]
+
+
+def test_the_course_may_allow_more():
+    source = "from scipy.signal import lfilter\ndef matmul_baseline(A, B):\n    return lfilter(A, 1, B)"
+    assert find(source) != []
+    assert find(source, allow=("scipy.signal.lfilter",)) == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "import numba\nnumba.config.CAPTURED_ERRORS = 'new_style'",
+        "import warnings\nwarnings.showwarning = lambda *args, **kwargs: None",
+        "np.random.seed(0)\nnp.set_printoptions(precision=3)",
+        "import matplotlib.pyplot as plt\nplt.rcParams['figure.dpi'] = 80\nplt.style.use('ggplot')",
+        "import sys\nsys.path.append('.')\nsys.stdout.flush()",
+        "import torch\ntorch.backends.cudnn.benchmark = True",
+        "import logging\nlogging.getLogger('numba').setLevel(logging.WARNING)",
+        "import pandas as pd\npd.options.display.max_rows = 10",
+    ],
+)
+def test_settings_cost_nothing(setting):
+    assert find(HEAD + setting, body("[0 for a in A]")) == []
+
+
+NAMES = st.sampled_from(["x", "dot", "np", "A", "matmul", "f", "self", "_", "einsum", "eval", "range"])
+
+
+@given(NAMES, NAMES)
+def test_the_names_of_local_variables_do_not_matter(first, second):
+    assume(first != second and "range" not in (first, second))
+    loops = f"""
+def matmul_baseline({first}, {second}):
+    return [[sum(a * b for a, b in zip(row, column)) for column in {second}] for row in {first}]
+scratch = lambda {first}, {second}: {first} @ {second}
+"""
+    assert find(HEAD + loops) == []
+    assert find(HEAD + loops.replace("a * b", "a @ b")) == [("matmul_baseline", "cell 1", 5)]
+
+
+WRAPPERS = st.lists(
+    st.sampled_from(
+        [
+            "(lambda: {})()",
+            "[{} for _ in 'a'][0]",
+            "next({} for _ in 'a')",
+            "(lambda v={}: v)()",
+            "[*[{}]][0]",
+            "{{'k': {}}}['k']",
+            "({} if A is A else 0)",
+            "(w := {})",
+            "max([{}], key=id)",
+        ]
+    ),
+    max_size=5,
+)
+PRODUCTS = ["A @ B", "np.dot(A, B)", "A.dot(B)", "getattr(A, 'dot')(B)", "helper(A, B)"]
+
+
+@given(WRAPPERS, st.sampled_from(PRODUCTS))
+def test_no_wrapping_hides_a_product(wrappers, product):
+    expression = product
+    for wrapper in wrappers:
+        expression = wrapper.format(expression)
+    assert find("helper = lambda a, b: a @ b", body(expression)) != []
+
+
+@given(WRAPPERS)
+def test_no_wrapping_makes_loops_suspicious(wrappers):
+    expression = "[[sum(a * b for a, b in zip(r, c)) for c in B.T] for r in A]"
+    for wrapper in wrappers:
+        expression = wrapper.format(expression)
+    assert find(body(expression)) == []

@@ -51,6 +51,8 @@ def limited(function: str, *args: Any, cpu_s: float = CPU_S) -> Any:
 
     Raises TooMuch, or the function's own UserError.
     """
+    if not function.startswith(PACKAGE):
+        raise ValueError(f"{function} is in no module of ours")
     with _lock:
         if _helpers.get("pid") != os.getpid() or _helpers["helper"].ended():
             _helpers.update(pid=os.getpid(), helper=_Helper())
@@ -142,8 +144,6 @@ def _limit(what: int, value: int) -> None:
 
 def _answer(request: dict) -> dict:
     module, _, name = request["function"].partition(":")
-    if not module.startswith(PACKAGE):
-        raise ValueError(f"{module} is no module of ours")
     function = getattr(importlib.import_module(module), name)
     if resource:
         used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,5 +1,6 @@
 """`tito test`: what is in front of the student is tested, and shown as a table with a line per failure."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -96,15 +97,12 @@ def _grade(module: "Module", quiet: bool) -> "Verdict":
     from tinytorch.grading.submission import Submission
 
     submission = Submission.read(module.notebook, module.limits)
-    asked = {"sandbox": "none", "hidden": module.hidden, "inline": True}
+    graded = partial(judge, submission, module, sandbox="none", inline=True)
     if quiet:
-        return judge(submission, module, **asked)
+        return graded()
     with console().status("Running the cells and their inline checks …") as line:
-        return judge(
-            submission,
-            module,
-            **asked,
-            on_progress=lambda name, test: line.update(escape(f"{name}: {test.name} {test.outcome}")),
+        return graded(
+            on_progress=lambda name, test: line.update(escape(f"{name}: {test.name} {test.outcome}"))
         )
 
 

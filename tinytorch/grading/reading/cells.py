@@ -10,6 +10,8 @@ from difflib import SequenceMatcher
 
 LONGEST = 100_000
 """Characters of one cell, and of a line of magics; the longest cell of the module's own has 6,000."""
+LARGEST = 30_000
+"""Nodes of one cell's syntax tree; the largest cell of the module's own has 1,500."""
 DEEPEST = 400
 """Levels of a syntax tree. The module's own code has 17; Python itself stops at some 1,000 to 10,000."""
 
@@ -22,7 +24,7 @@ LOADING_MAGICS = {
 QUIET_MAGICS = {
     "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "env", "set_env", "pip",
     "conda", "cd", "pwd", "ls", "who", "whos", "who_ls", "lsmagic", "precision", "history", "hist", "html",
-    "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", "writefile", "file",
+    "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", 
     "system", "sx", "sc", "pinfo", "pinfo2", "pdoc", "psource", "psearch", "pfile", "pprint", "xmode",
     "colors", "logstart", "logstop", "reset", "reset_selective", "xdel", "automagic", "doctest_mode", "gui",
     "notebook", "page", "quickref", "tb", "pdb", "pypy", "perl", "ruby", "python", "python2", "python3",
@@ -81,7 +83,7 @@ def as_ipython_reads(source: str) -> str:
 def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
     try:
         tree = ast.parse(source)
-        _check_depth(tree)
+        _check_size(tree)
     except (SyntaxError, ValueError):
         return
     except (RecursionError, MemoryError) as error:
@@ -95,10 +97,14 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
             yield from _magic(text, node)
 
 
-def _check_depth(tree: ast.Module) -> None:
+def _check_size(tree: ast.Module) -> None:
     level: list[ast.AST] = [tree]
+    nodes = 0
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
+        nodes += len(level)
+        if nodes > LARGEST:
+            raise Unreadable(f"the cell holds more than {LARGEST:,} parts")
         if not level:
             return
     raise Unreadable("the cell is nested too deeply")
@@ -129,6 +135,8 @@ def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
         text.loads.append((number, name))
     elif name == "pylab":
         text.stars += ["numpy", "matplotlib.pyplot"]
+    elif name in ("file"):
+        yield from _inner(f"open({line!r}, 'w')", number)
     elif name not in QUIET_MAGICS:
         if name not in ("time", "timeit", "prun") and re.search(r"[${]", line):
             text.loads.append((number, name))  # IPython puts the values of variables in

@@ -17,6 +17,11 @@ from tinytorch.grading.reading.cells import Text, texts_of
 from tinytorch.grading.reading.changes import called, rigidity
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
 
+COMPILING = frozenset({"njit", "guvectorize", "vectorize"})
+"""Decorators of Numba below which there are no sparse matrices."""
+SHELL_CALLS = frozenset(
+    ["system", "getoutput", "run", "Popen", "check_output", "check_call", "call", "urlretrieve"]
+)
 _SIGNS = {ast.Mult: "*", ast.Pow: "**"}
 
 
@@ -35,6 +40,9 @@ class Piece:
     imports: list[tuple[str, str | None, int]] = field(default_factory=list)  # module, name, line
     local_imports: dict[str, str] = field(default_factory=dict)  # name in a function: path
     operators: list[tuple[str, int]] = field(default_factory=list)
+    compiled_operators: list[tuple[str, int]] = field(default_factory=list)  # `*`, `**` below Numba's `njit`
+    opened: list[Node] = field(default_factory=list)  # calls of `open`
+    shell: list[str] = field(default_factory=list)  # texts of shell lines and other programs' arguments
     hidden: list[tuple[str, int]] = field(default_factory=list)  # ways around reading: what, line
     members: list[Piece] = field(default_factory=list)  # of a class
     owns: set[str] = field(default_factory=set)  # attributes that it gives to objects of its own
@@ -167,10 +175,10 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
     match node:
         case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
             piece.operators.append(("@", line))
-        case ast.BinOp(op=ast.Mult() | ast.Pow()) if not _is_of_numbers(node):
-            piece.operators.append((_SIGNS[type(node.op)], line))
-        case ast.AugAssign(op=ast.Mult() | ast.Pow()) if not _in_compiled(node):
-            piece.operators.append((f"{_SIGNS[type(node.op)]}=", line))
+        case ast.BinOp(op=ast.Mult() | ast.Pow()) | ast.AugAssign(op=ast.Mult() | ast.Pow()):
+            if not _is_of_numbers(node):
+                found = piece.compiled_operators if _in_compiled(node) else piece.operators
+                found.append((_SIGNS[type(node.op)], line))
         case ast.Attribute():
             if isinstance(node.ctx, ast.Store):
                 piece.owns.add(node.attr)
@@ -205,9 +213,10 @@ def _is_path(value: Node) -> bool:
 
 
 def _is_of_numbers(node: Node) -> bool:
-    """Whether this product or power is surely none of sparse matrices: compiled code has no such thing."""
-    either = isinstance(node.op, ast.Mult) and _is_number(node.right)
-    return either or _is_number(node.left) or _in_compiled(node)
+    """Whether this product or power is surely none of sparse matrices."""
+    if isinstance(node, ast.AugAssign):
+        return False
+    return _is_number(node.left) or (isinstance(node.op, ast.Mult) and _is_number(node.right))
 
 
 def _is_number(node: Node) -> bool:
@@ -227,7 +236,7 @@ def _in_compiled(node: Node) -> bool:
     while around is not None:
         for decorator in getattr(around, "decorator_list", ()):
             name = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if getattr(name, "attr", getattr(name, "id", "")) in ("njit", "guvectorize", "vectorize"):
+            if getattr(name, "attr", getattr(name, "id", "")) in COMPILING:
                 return True
         around = around.function
     return False
@@ -253,7 +262,13 @@ def _read_import(piece: Piece, node: Node, line: int) -> None:
 
 
 def _read_call(piece: Piece, node: Node, line: int) -> None:
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    name = called(node)
+    if name == "open":
+        piece.opened.append(node)
+    elif name in SHELL_CALLS:
+        texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+        computed = any(isinstance(each, ast.Name) for arg in node.args for each in ast.walk(arg))
+        piece.shell += [*map(str, texts), *(["$"] if computed else [])]
     if name in ("getattr", "hasattr"):
         wanted = node.args[1] if len(node.args) > 1 else None
         if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
+from pathlib import Path
 
+import tinytorch
 from tinytorch.grading.reading import table
 
 _SETTINGS = (
@@ -40,6 +43,25 @@ class Library:
 
 
 TENSOR = frozenset({"numpy"})  # of our Tensor; its other names are NumPy's too
+
+
+@cache
+def given_names(module: str) -> frozenset[str]:
+    """What one of our modules defines for kernels to use; nothing for a module that is not ours."""
+    package, _, rest = module.partition(".")
+    folder = Path(tinytorch.__file__).parent.joinpath(*rest.split("."))
+    file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    if package != "tinytorch" or not rest.startswith(("hardware", "core.tensor")) or not file.is_file():
+        return frozenset()
+    found = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinytorch."):
+            found |= {alias.asname or alias.name for alias in node.names}
+    return frozenset(name for name in found if not name.startswith("_"))
 
 
 @cache

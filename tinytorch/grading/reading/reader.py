@@ -13,9 +13,10 @@ from functools import cached_property
 
 from tinytorch.grading.reading import changes, effects, table
 from tinytorch.grading.reading.cells import Unreadable
-from tinytorch.grading.reading.facts import Piece, facts_of
+from tinytorch.grading.reading.facts import COMPILING, Piece, facts_of
 from tinytorch.grading.reading.library import Library, is_protected
 from tinytorch.grading.reading.scopes import Node
+from tinytorch.grading.reading.unread import unread_code
 from tinytorch.sandbox import limited
 
 ALL_CELLS = 1_000_000
@@ -129,6 +130,12 @@ class Submission:
         return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
 
     @cached_property
+    def compiles(self) -> bool:
+        """Whether `njit` and its like are Numba's, whatever they are looked up on."""
+        paths = {path for name in COMPILING for path in self.paths(name)}
+        return not COMPILING & self.own_words and all(path.startswith("numba.") for path in paths)
+
+    @cached_property
     def problem(self) -> Finding | None:
         return next(self.problems(), None)
 
@@ -162,6 +169,8 @@ class Submission:
                 path = self.path_of(target, entry.piece)
                 if path and is_protected(path):
                     yield Finding(entry.label, line, f"this replaces a part of a library (`{path}`)")
+        for entry, line, message in unread_code(self):
+            yield Finding(entry.label, line, message)
         for entry, module in self.stars:
             if module not in table.STAR_SAFE and module not in self.library.modules:
                 message = (

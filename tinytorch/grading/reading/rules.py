@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tinytorch.grading.reading import table
 from tinytorch.grading.reading.changes import is_self
-from tinytorch.grading.reading.library import names_of_libraries
+from tinytorch.grading.reading.library import given_names, names_of_libraries
 from tinytorch.grading.reading.reach import Reach
 from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, is_builtin
 from tinytorch.grading.reading.scopes import Node
@@ -35,7 +35,8 @@ class Rules:
 
     def _messages(self, entry: Entry) -> Iterator[tuple[int, str]]:
         piece = entry.piece
-        for operator, line in piece.operators:
+        compiled = () if self.submission.compiles else piece.compiled_operators
+        for operator, line in (*piece.operators, *compiled):
             if operator == "@":
                 yield line, "`@` is the library's product: write the loops"
             elif self.has_sparse_matrices:
@@ -60,7 +61,9 @@ class Rules:
     def importing(self, module: str, name: str | None) -> str | None:
         module = {".tensor": "tinytorch.core.tensor"}.get(module, module)
         path = f"{module}.{name}" if name else module
-        if module not in self.library.modules:
+        if name and name in given_names(module):
+            return self.part(name, path, given=True)
+        if module not in self.library.modules and not given_names(module):
             return None if name and path in self.library.modules else f"`{module}` is not for this exercise"
         return self.part(name, path) if name and name != "*" and path not in self.library.modules else None
 
@@ -72,7 +75,8 @@ class Rules:
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
         if name in self.reached.owns and self.submission.path_of(base, entry.piece) is None:
             return f"`{shown}` may be a library's: give what is yours another name than `{name}`"
-        return self.part(name, shown)
+        given = name in given_names(self.submission.path_of(base, entry.piece) or "")
+        return self.part(name, shown, given)
 
     def is_plain(self, name: str) -> bool:
         """Whether this name is in the table and nothing about this kernel speaks against it."""
@@ -91,7 +95,7 @@ class Rules:
             is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
         )
 
-    def part(self, name: str, shown: str) -> str | None:
+    def part(self, name: str, shown: str, given: bool = False) -> str | None:
         """Why this attribute or part of a library may not be used."""
         if self.kernel == "matmul_baseline" and name in table.TILES:
             return TILES_COME_LATER
@@ -99,7 +103,7 @@ class Rules:
             return f"`{name}` is another graded product: write the loops"
         if name in table.MULTIPLIES and self.has_sparse_matrices:
             return OLDER_MATRICES.format(shown)
-        if name in self.library.names:
+        if given or name in self.library.names:
             return None
         if name in PRODUCTS:
             return f"`{shown}` is the library's product: write the loops"
@@ -130,6 +134,8 @@ class Rules:
             return None
         if path == "sys.path":
             return "`sys.path` can hold anything"
+        if part in given_names(module):
+            return self.part(part, path, given=True)
         if module not in self.library.modules:
             return f"`{path}` is not for this exercise: write the loops"
         return self.part(part, path)

@@ -30,7 +30,7 @@ def public_names(room: str) -> frozenset[str]:
 LOOPS = ("matmul_baseline", "cache_friendly_matmul", "quantized_matmul", "pruned_matmul")
 """The graded kernels whose exercise is to write the loops."""
 
-TILES = frozenset({"multiply_tile", "multiply_quantized_tile", "multiply_sparse_tile"})
+TILES = words("multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile")
 """Register tiles: for every kernel but the first, whose three loops are the exercise."""
 
 MODULES = words(
@@ -210,7 +210,8 @@ _PYTHON = """
 _TINYTORCH = """
     Tensor as_array tensor core hardware
     cpu CPU caches num_threads one_thread panel_buffer run_chunks set_num_threads streaming tile_shape
-    multiply_tile multiply_quantized_tile multiply_sparse_tile sparse_tile_width quantized_tile QuantizedTile
+    multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
+    quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
     blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
