@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tinytorch.bench.cases import Row
-from tinytorch.bench.report import as_json, rate, seconds, table
+from tinytorch.bench.report import as_json, rate, seconds, summary, table
 
 MET = Row(
     "relu", "10^7", "float32", 1, "numpy", 1e-3, (0.9e-3, 1.1e-3), 2e-3, (1.9e-3, 2.1e-3), 2.0, (1.9, 2.1),
@@ -55,3 +55,13 @@ def test_times_have_units(value, text):
 def test_a_kernel_that_moves_more_than_it_computes_is_rated_in_bytes():
     assert rate(MET) == "80.0 GB/s"
     assert rate(Row("matmul", "512", "float32", 1, median_s=1e-3, work=1e9, moved=1e6)) == "1000.0 Gop/s"
+
+
+def test_the_report_names_the_blas_and_what_slows_it(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_L2_SIZE", raising=False)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert "BLAS: " in summary([MET])
+    assert "OPENBLAS_CORETYPE=Haswell" in summary([MET])
+    assert as_json([MET])["machine"]["blas"]
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    assert "WARNING" not in summary([MET])

@@ -1,11 +1,34 @@
 """The peers that may be missing: PyTorch is an extra (`pip install "tinytorch-kernels[bench]"`)."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
+
+SLOWED_BY = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that make OpenBLAS run as if on another CPU: often at half the speed of this one."""
+
+
+def blas() -> list[str]:
+    """The BLAS libraries that are loaded, with the kernel that each runs: "openblas 0.3.31, Zen"."""
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    parts = (
+        (library["internal_api"], library["version"], library.get("architecture")) for library in libraries
+    )
+    return [f"{name} {version}" + (f", {kernel}" if kernel else "") for name, version, kernel in parts]
+
+
+def warnings_of_slow_peers(environment: Mapping[str, str]) -> list[str]:
+    """Why the peers may be slower here than this CPU lets them be; each a sentence."""
+    return [
+        f"{variable}={environment[variable]} is set: NumPy's BLAS runs kernels of another CPU, "
+        "so the ratios say too much. Unset it and measure again."
+        for variable in SLOWED_BY
+        if environment.get(variable)
+    ]
 
 
 @cache

@@ -18,6 +18,21 @@ SQUARES = [(n, n, n) for n in (256, 512, 1024, 2048)]
 OBLONG = [(64, 4096, 512), (4096, 64, 512), (1000, 1003, 1001)]
 ROUNDING = {"float32": 1e-5, "float64": 1e-13}
 """How far two orders of summation may be apart, relative to the largest number of the result."""
+SHAPES: dict[tuple[Shape, str], float] = {
+    ((2, 2, 2), "float32"): 0.35,
+    ((8, 8, 8), "float32"): 0.35,
+    ((32, 32, 32), "float32"): 0.4,
+    ((64, 64, 64), "float32"): 0.7,
+    ((128, 128, 128), "float32"): 0.95,
+    ((1, 512, 512), "float32"): 0.8,
+    ((1, 4096, 4096), "float32"): 0.95,
+    ((4096, 4096, 1), "float32"): 0.95,
+    ((8, 4096, 4096), "float64"): 1.0,
+    ((10_000, 8, 8), "float32"): 0.8,
+    ((8, 8, 100_000), "float32"): 0.95,
+    ((3000, 3000, 3000), "float32"): 1.0,
+}
+"""Products as networks have them, small and thin, and the least ratio to NumPy."""
 COPIES, COPIES_BYTES = 3, 32 * 2**20
 """Products whose operands fit into a cache are timed in so many places more, like element-wise kernels: on a
 Zen 4, ours took 5.9 ms for 64 x 4096 x 512 float64 in most processes, and 6.8 in some."""
@@ -59,6 +74,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
             for shape in squares
             if shape[0] >= 1024 or sizes
         ]
+    found += shapes(kernels, threads or 1) if sizes is None else []
     found += yardsticks(kernels, sizes, threads or 1)
     found += int8_cases(kernels, sizes, threads or 1)
     found += [
@@ -73,6 +89,54 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         for n in (sizes or [1024])
         for zeros in (0.9, 0.98)
     ]
+    return found
+
+
+def shapes(kernels: ModuleType, threads: int) -> list[Case]:
+    """Small, thin and turned products, float16, and pruned weights for a batch of one."""
+
+    def case(kernel: str, size: str, build: Callable[[], Contest], least: float, peer: str, unit="float32"):
+        return Case(kernel, size, build, targets={peer: least}, unit=unit, threads=threads)
+
+    found = [
+        case(
+            "cache_friendly_matmul",
+            name(shape),
+            partial(float_product, kernels, shape, dtype),
+            least,
+            "numpy @",
+            dtype,
+        )
+        for (shape, dtype), least in SHAPES.items()
+    ]
+    for n in (512, 1024):
+        found += [
+            case(
+                "cache_friendly_matmul",
+                f"{n} square, both transposed",
+                partial(turned_product, kernels, n),
+                0.95,
+                "numpy @",
+            ),
+            case(
+                "cache_friendly_matmul",
+                f"{n} square, float16",
+                partial(half_product, kernels, n),
+                0.85,
+                "numpy float32 @",
+                "float16",
+            ),
+        ]
+    for rows in (1, 32):
+        found.append(
+            case(
+                "pruned_matmul",
+                f"{rows}x4096x4096, 90% zeros",
+                partial(pruned_product, kernels, (rows, 4096, 4096), 0.9),
+                1.0,
+                "scipy @",
+            )
+        )
     return found
 
 
@@ -171,6 +235,29 @@ def float_product(kernels: ModuleType, shape: Shape, dtype: str, copies: int = 0
         product(A, B),
         elsewhere=lambda: product(A.copy(), B.copy()),
         copies=copies if moved <= COPIES_BYTES else 0,
+    )
+
+
+def turned_product(kernels: ModuleType, n: int) -> Contest:
+    """Both operands lie by columns."""
+    A, B, work, moved = operands((n, n, n), "float32")
+    A, B = A.T, B.T
+    verify = equals(A @ B, ROUNDING["float32"] * np.sqrt(n))
+    peers = {"numpy @": lambda: A @ B} | torch_call("mm", A, B)
+    return Contest(lambda: kernels.cache_friendly_matmul(A, B), peers, verify, work, moved)
+
+
+def half_product(kernels: ModuleType, n: int) -> Contest:
+    """float16 beside NumPy's product in float32: its own of float16 has no BLAS behind it."""
+    wide_A, wide_B, work, moved = operands((n, n, n), "float32")
+    A, B = wide_A.astype(np.float16), wide_B.astype(np.float16)
+    expected = A.astype(np.float32) @ B.astype(np.float32)
+    return Contest(
+        lambda: kernels.cache_friendly_matmul(A, B),
+        {"numpy float32 @": lambda: wide_A @ wide_B},
+        equals(expected, 1e-3, unchecked={"numpy float32 @"}),
+        work,
+        moved / 2,
     )
 
 

@@ -1,5 +1,6 @@
 """The rows for people (a table) and for programs (one JSON object)."""
 
+import os
 import platform
 from dataclasses import asdict
 from importlib import metadata
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tinytorch.bench.cases import Row
+from tinytorch.bench.peers import blas, warnings_of_slow_peers
 from tinytorch.hardware import cpu
 from tinytorch.hardware.int8 import int8_path
 from tinytorch.hardware.target import target_name
@@ -27,6 +29,8 @@ def machine() -> dict:
         "caches": list(found.caches),
         "numba_target": target_name(),
         "int8_path": int8_path(),
+        "blas": blas(),
+        "warnings": warnings_of_slow_peers(os.environ),
         "python": platform.python_version(),
         **{library: _version(library) for library in LIBRARIES},
     }
@@ -55,7 +59,9 @@ def summary(rows: list[Row]) -> str:
     versions = ", ".join(f"{library} {found[library]}" for library in LIBRARIES if found[library])
     return (
         f"{found['cpu']}, {found['cores']} cores; Numba compiles for {found['numba_target']}, "
-        f"int8 runs on {found['int8_path']}; {versions}\n{targets['met']} of {targets['asked']} targets met"
+        f"int8 runs on {found['int8_path']}; {versions}\nBLAS: {'; '.join(found['blas'])}\n"
+        + "".join(f"WARNING: {warning}\n" for warning in found["warnings"])
+        + f"{targets['met']} of {targets['asked']} targets met"
     )
 
 
