@@ -10,7 +10,7 @@ from grading.bank.submissions import ROOT, Bank, kernel_names, student, students
 
 from tinytorch.course.notebook import read_notebook
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 ROUNDS = rounds()
 
 

@@ -22,7 +22,7 @@ from grading.bank.submissions import ROOT, Bank, student, submission
 
 from tinytorch.course.module import load_module
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 LIMITS = {
     "call_wall_s": 1,
