@@ -86,6 +86,7 @@ def _wrong_packages() -> Iterator[str]:
 def _sandbox() -> Finding:
     """Whether the grader's own trial of bubblewrap succeeds: only that tells if user namespaces work here."""
     from tinytorch.sandbox.bubblewrap import bubblewrap
+    from tinytorch.sandbox.kinds import obstacle
 
     program = bubblewrap()
     if program:
@@ -96,6 +97,9 @@ def _sandbox() -> Finding:
         "on Ubuntu; containers need `--security-opt seccomp=unconfined`. Or, on a throw-away machine, grade "
         "with --sandbox none."
     )
+    if obstacle("landlock") is None:
+        found = "bubblewrap does not start; Landlock works: `tito nbgrader autograde --sandbox landlock`"
+        return Finding("sandbox", None, found, remedy)
     return Finding("sandbox", None, "bubblewrap does not start: submissions cannot be isolated", remedy)
 
 
