@@ -21,13 +21,19 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "for i in range(x.size):",
     "for k in range(A.shape[1]):",
     "for r in range(rows):",
+    "for b in range(cuts.shape[0] - 1):",
+    "for j in range(c.size):",
     "if step is None:",
+    "result = np.result_type(*dtypes)",
+    "return Tensor(out)",
     "return report",
     "return result",
     "return results",
     "start = time.perf_counter()",
     'with np.errstate(invalid="ignore"):',
+    "turn(rows, panel)",  # the end of `def _turn(rows, panel)`, which the stub keeps
     "with pytest.raises(TypeError):",
+    "x = _operand(x)",
 }
 
 OPERATIONS = {"custom:threads", "sleep_reversed"}  # what runs with a submission has to know these names
