@@ -8,6 +8,7 @@ from pathlib import Path
 from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, clear_solutions, strip_hidden
 from tinytorch.course.module import Module
 from tinytorch.course.notebook import read_notebook
+from tinytorch.sandbox.inside.operations import OPERATIONS
 
 TELLING = re.compile(r"(?!import |from ).{11,}[^(\[{,]")  # not what is short, or only opens a call
 IDIOMS = {  # what anybody writes, whatever the exercise
@@ -36,7 +37,7 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "x = _operand(x)",
 }
 
-OPERATIONS = {"custom:threads", "sleep_reversed"}  # what runs with a submission has to know these names
+SHOWN = {"custom:threads", *OPERATIONS}  # what runs with a submission has to know these names
 
 
 def regions(source: str, markers: tuple[str, str]) -> list[str]:
@@ -67,7 +68,7 @@ def constants(module: Module) -> set[str]:
     long = {text for text in texts if len(text) > 11} | {each for each in numbers if _digits(each) > 4}
     master = read_notebook(module.notebook)
     shown = "\n".join(strip_hidden(clear_solutions(cell.source)) for cell in master.cells)
-    return {each for each in long if each not in shown} - OPERATIONS
+    return {each for each in long if each not in shown} - SHOWN
 
 
 def _digits(number: str) -> int:
