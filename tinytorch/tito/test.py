@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tinytorch.tito.options import AsJson, ModuleName, console, mark, print_json
+from tinytorch.tito.terminal import NARROW
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -111,7 +112,11 @@ def _show_report(report: "Verdict", unexported: str) -> None:
 
     page = console()
     page.print(f"Tested {escape(str(report.file))}", soft_wrap=True)
-    page.print(_score_table(report))
+    if page.width < NARROW:
+        for cell in report.cells:
+            page.print(_line(cell), soft_wrap=True)
+    else:
+        page.print(_score_table(report))
     failures = (line for cell in report.cells for line in _failures(cell))
     for line in filter(None, [unexported, *map(str, report.broken), *failures]):
         page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
@@ -119,6 +124,13 @@ def _show_report(report: "Verdict", unexported: str) -> None:
         page.print("There are no hidden tests here, so no points: only the inline checks were run.")
     else:
         page.print(f"{_points(report.earned)} of {_points(report.possible)} points")
+
+
+def _line(cell: "KernelVerdict") -> str:
+    """A kernel's verdict where a table would be cut off."""
+    well = cell.attempted and cell.inline_passed is not False and not cell.failed_tests()
+    points = "" if cell.earned is None else f" {_points(cell.earned)} of {_points(cell.possible)} points"
+    return f"{mark(well)} {cell.name}{points}" + ("" if cell.attempted else " not attempted")
 
 
 def _score_table(report: "Verdict") -> "Table":
