@@ -49,7 +49,7 @@ MODULES = words(
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
     tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
-    tinytorch.hardware.turn
+    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
