@@ -19,7 +19,7 @@ def words(text: str) -> frozenset[str]:
 
 
 def public_names(package: str) -> frozenset[str]:
-    """`__all__` of a package of ours, read and not imported: what it gives to a kernel never computes a product."""
+    """`__all__` of a package, read and not imported: what it gives to a kernel never computes a product."""
     source = (Path(tinytorch.__file__).parent / package / "__init__.py").read_text(encoding="utf-8")
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
