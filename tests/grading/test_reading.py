@@ -1,7 +1,7 @@
 """Where the loops are the exercise, the library's product is refused, with its line."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.grading.reading import LOOPS, read
@@ -182,6 +182,7 @@ NAMES = st.sampled_from(["x", "dot", "np", "A", "matmul", "f", "self", "_", "ein
 
 
 @given(NAMES, NAMES)
+@settings(deadline=None)
 def test_the_names_of_local_variables_do_not_matter(first, second):
     assume(first != second and "range" not in (first, second))
     loops = f"""
