@@ -15,6 +15,7 @@ from tinytorch.classroom.overview import write_overview
 from tinytorch.classroom.roster import read_roster
 
 EXTRA = 'python -m pip install -e ".[browser]"'
+INSTALL = "apt-get install chromium, or python -m playwright install chromium"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
 WRONG = {"double": "return 3 * x", "shift": "return x[10**9]"}
@@ -55,15 +56,14 @@ def browser():
         try:
             opened = running.chromium.launch(executable_path=chromium())
         except playwright.Error as error:
-            pytest.skip(f"no Chromium beside the extra `browser`: {str(error).splitlines()[0]} "
-                        "Install it: apt-get install chromium, or python -m playwright install chromium")  # fmt: skip
+            pytest.skip(f"no Chromium beside the extra `browser`; {INSTALL}: {str(error).splitlines()[0]}")
         yield opened
         opened.close()
 
 
 @pytest.fixture
 def page(browser):
-    """A fresh page. Whatever it asks of the network, or says on its console, is in `page.asked`, `page.said`."""
+    """A fresh page. What it asks for is in `page.asked`, what it says on its console in `page.said`."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
     opened.asked, opened.said = [], []

@@ -1,4 +1,4 @@
-"""nbgrader's formgrader on a class that we graded: what is in it, and that no submission runs in the browser."""
+"""nbgrader's formgrader on a class that we graded; no submission runs in the browser."""
 
 import json
 import os

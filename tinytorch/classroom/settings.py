@@ -13,6 +13,7 @@ from typing import Any
 
 from nbconvert.exporters import HTMLExporter
 from nbgrader.converters import Autograde
+from traitlets import HasTraits
 from traitlets.config import Config, LazyConfigValue
 
 STEPS = "tinytorch.classroom.preprocessors"
@@ -39,7 +40,7 @@ def configure(c: Config, module: str | Path, sandbox: str = "bubblewrap", protec
     c.HTMLExporter.preprocessors = [*_steps(c, HTMLExporter, "preprocessors"), f"{STEPS}.SanitizePage"]
 
 
-def _steps(c: Config, converter: type, name: str) -> list:
+def _steps(c: Config, converter: type[HasTraits], name: str) -> list:
     """The instructor's own list of steps, or nbgrader's."""
     given = c[converter.__name__].get(name)
     default = list(converter.class_traits()[name].default() or ())
