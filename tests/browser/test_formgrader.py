@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import nbconvert
 import pytest
 from conftest import Class
 
 START_S = 60
+TEMPLATES = Path(nbconvert.__file__).parents[4] / "share" / "jupyter"  # also where environments are layered
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,8 @@ def formgrader(browser, graded: Class, tmp_path_factory) -> Iterator[str]:
     (home / "jupyter_server_config.json").write_text(json.dumps(extensions))
     command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--port=0",
                "--IdentityProvider.token=", "--ServerApp.password=", "--ip=127.0.0.1"]  # fmt: skip
-    environment = {**os.environ, "HOME": str(home)} | dict.fromkeys(
-        ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(home)
-    )
+    folders = dict.fromkeys(("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(home))
+    environment = {**os.environ, **folders, "JUPYTER_PATH": str(TEMPLATES)}
     with log.open("w") as written:
         server = subprocess.Popen(
             command, cwd=graded.room.root, env=environment, stdout=written, stderr=written

@@ -16,7 +16,6 @@ mkdir -p "$folder/changes" "$folder/work" "$folder/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/work" "$folder/root"
 mount -t proc proc "$folder/root/proc"
 mount --rbind /dev "$folder/root/dev"
-mount -t tmpfs tmpfs "$folder/root/tmp"
 cd "$folder/root"
 mkdir -p .outside
 pivot_root . .outside
@@ -26,7 +25,7 @@ cd /
 # A user namespace with the same users; in it, no further ones. Docker's capabilities are all that is left.
 capabilities=+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap
 capabilities+=,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap
-gate=$(mktemp -u)
+gate=$(mktemp --dry-run)
 mkfifo "$gate"
 unshare --user bash -c 'read -r <"$0"; exec "$@"' "$gate" bash -c '
     echo 0 >/proc/sys/user/max_user_namespaces
