@@ -36,7 +36,7 @@ HOOKS = {
     "logging": words("addHandler addFilter handlers filters basicConfig setLogRecordFactory setLoggerClass"),
     "warnings": words("showwarning formatwarning"),
 }
-"""What a library calls back, by the library whose use in a kernel does it; "" for any use of NumPy or Python."""
+"""Words that give a library what it calls back, by the library; "" is one that every kernel uses."""
 GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
 SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
 EVALUATING = words("exec eval compile execfile __builtins__")

@@ -209,16 +209,15 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
 
 def _read_annotation(piece: Piece, annotation: Node | None, line: int) -> None:
     """Text in an annotation is code: `singledispatch` evaluates it, for one."""
-    texts = [each.value for each in ast.walk(annotation or ast.Pass()) if isinstance(each, ast.Constant)]
-    for text in texts:
-        with suppress(SyntaxError, TypeError, ValueError):
-            for node in ast.walk(ast.parse(text, mode="eval")):
+    for each in ast.walk(annotation or ast.Pass()):
+        if not isinstance(each, ast.Constant) or not isinstance(each.value, str):
+            continue
+        with suppress(SyntaxError, ValueError):
+            for node in ast.walk(ast.parse(each.value, mode="eval").body):
                 if isinstance(node, ast.Name):
                     piece.reads.setdefault(node.id, line)
-                elif not isinstance(node, ast.expr | ast.expr_context | ast.BitOr) or isinstance(
-                    node, ast.Call
-                ):
-                    piece.hidden.append(("text in an annotation", line))
+                if isinstance(node, ast.Call | ast.comprehension | ast.MatMult):
+                    piece.hidden.append(("a call in an annotation's text", line))
 
 
 def _is_path(value: Node) -> bool:

@@ -1,7 +1,7 @@
 """Numba's signatures in text (`@njit("float32(float32[::1])")`), read as the types that they name.
 
-Numba evaluates such text like any code, with `__import__` and the whole of NumPy in reach: a way to run what no
-reader of the submission has seen.
+Numba evaluates such text like any code, with `__import__` and the whole of NumPy in reach: a way to run what
+no reader of the submission has seen.
 """
 
 import ast
