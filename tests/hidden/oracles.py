@@ -18,7 +18,7 @@ UNSIGNED = tuple(map(np.dtype, ("u1", "u2", "u4", "u8")))
 FLOATS = tuple(map(np.dtype, ("f2", "f4", "f8")))
 REAL = (np.dtype(bool), *SIGNED, *UNSIGNED, *FLOATS)
 COMPILED = tuple(map(np.dtype, ("i1", "u2", "i4", "i8", "u8", "f2", "f4", "f8")))
-"""Of REAL, each size and kind once. A loop is compiled for each dtype that it gets, which takes half a second."""
+"""Each size and kind once: what a loop is compiled for anew takes half a second each."""
 LENGTHS = (*range(1, 71), 127, 128, 129, 255, 257, 1000, 1001, 4099)  # beyond every vector and its remainders
 
 
