@@ -213,6 +213,7 @@ WRAPPERS = st.lists(
 PRODUCTS = ["A @ B", "np.dot(A, B)", "A.dot(B)", "getattr(A, 'dot')(B)", "helper(A, B)"]
 
 
+@settings(deadline=None)
 @given(WRAPPERS, st.sampled_from(PRODUCTS))
 def test_no_wrapping_hides_a_product(wrappers, product):
     expression = product
@@ -221,6 +222,7 @@ def test_no_wrapping_hides_a_product(wrappers, product):
     assert find("helper = lambda a, b: a @ b", body(expression)) != []
 
 
+@settings(deadline=None)
 @given(WRAPPERS)
 def test_no_wrapping_makes_loops_suspicious(wrappers):
     expression = "[[sum(a * b for a, b in zip(r, c)) for c in B.T] for r in A]"
