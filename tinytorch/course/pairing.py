@@ -51,11 +51,11 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
 
     Raises UserError, and leaves both files alone, where that would drop somebody's work.
     """
-    before, agreed = _digests(module), _remembered(module).get("bytes", {})
-    if None not in before.values() and before == agreed:
+    before, known = _digests(module), agreed(module)
+    if None not in before.values() and before == known:
         return SyncResult()
     pair = _read_pair(
-        module, keep, unchanged=before["script"] is not None and before["script"] == agreed.get("script")
+        module, keep, unchanged=before["script"] is not None and before["script"] == known.get("script")
     )
     _refuse_to_mix(pair, module)
     found = pair.fingerprints()
@@ -70,8 +70,13 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
 
 def notebook_leads(module: Module) -> bool:
     """Whether the script is as it was when the two last agreed: then it is the notebook that counts."""
-    agreed = _remembered(module).get("bytes", {})
-    return module.notebook.exists() and agreed.get("script") == _digest(module.script) is not None
+    script = _digest(module.script)
+    return module.notebook.exists() and script is not None and script == agreed(module).get("script")
+
+
+def agreed(module: Module) -> dict[str, str]:
+    """The digests of both files when they last agreed, to the byte; empty where that is not known."""
+    return _remembered(module).get("bytes", {})
 
 
 def in_step(module: Module) -> bool:
