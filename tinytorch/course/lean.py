@@ -1,6 +1,6 @@
 """The libraries of notebooks without what they only bring along: half the time of a `tito test`.
 
-JSON Schema's grammar of URIs takes seconds to build, and Jupytext loads Jupyter's whole server for a class
+JSON Schema builds a grammar of URIs, which takes a second, and Jupytext loads Jupyter's server for a class
 that only the server needs. Both libraries do without where these cannot be imported.
 """
 
@@ -10,23 +10,22 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without(name: str) -> Iterator[None]:
-    """Let `import name` fail meanwhile, unless it was imported already."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+def without(*names: str) -> Iterator[None]:
+    """Let `import name` fail meanwhile, for those that were not imported already."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: Python's own way to say so
     try:
         yield
     finally:
-        del sys.modules[name]
+        for name in absent:
+            del sys.modules[name]
 
 
-with without("rfc3987_syntax"):
+with without("rfc3987_syntax", "rfc3986_validator", "isoduration"):
     import nbformat
     from nbformat import NotebookNode
     from nbformat.v4.nbjson import JSONReader
-with without("jupyter_server"):
+with without("jupyter_server", "jupyter_client", "tornado"):
     import jupytext
     from jupytext.combine import combine_inputs_with_outputs
 

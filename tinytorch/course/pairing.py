@@ -26,6 +26,10 @@ Side = Literal["notebook", "script"]
 SIDES: tuple[Side, Side] = ("notebook", "script")
 
 
+class SavedMeanwhile(UserError):
+    """Somebody saved one of the files while it was read; the next sync sees what they saved."""
+
+
 @dataclass(frozen=True)
 class SyncResult:
     """What a sync wrote (None: the pair agreed already), and the copy of what that replaced."""
@@ -204,7 +208,7 @@ def _carry_over(module: Module, pair: _Pair, source: Side, before: dict[str, str
         text = notebook_text(pair.script, pair.notebook, module.script)
         after = _Pair(parse_notebook(text.encode("utf-8"), path), pair.script)
     if _digests(module) != before:
-        raise UserError(
+        raise SavedMeanwhile(
             f"{module.notebook.name} or {module.script.name} was saved meanwhile. Nothing was overwritten.",
             "Run the command again.",
         )

@@ -93,8 +93,12 @@ class Tested:
 
 def remembered(memory: Memory, found: Keys, kernels: Iterable[str]) -> dict[str, KernelVerdict]:
     """Those of the kernels' verdicts that are remembered."""
-    kept = {name: memory.get(found.flawless[name]) or memory.get(found.placed[name]) for name in kernels}
-    return {name: KernelVerdict.from_json(verdict) for name, verdict in kept.items() if verdict}
+    kept = {}
+    for name in kernels:
+        data = memory.get(found.flawless[name]) or memory.get(found.placed[name])
+        with suppress(KeyError, TypeError):  # nothing, or what somebody else wrote
+            kept[name] = KernelVerdict.from_json(data)
+    return kept
 
 
 def recall(memory: Memory, found: Keys, kernels: Collection[str], module: Module) -> Tested | None:
@@ -103,7 +107,7 @@ def recall(memory: Memory, found: Keys, kernels: Collection[str], module: Module
     if len(known) < len(kernels) or broken is None:
         return None
     verdict = Verdict(module.name, str(module.notebook), [known[name] for name in kernels], "none")
-    verdict.broken = [CellError(**error) for error in broken]
+    verdict.broken = [CellError(**error) for error in broken if isinstance(error, dict)]
     verdict.count(hidden=module.hidden is not None)
     return Tested(verdict, frozenset(kernels))
 
@@ -111,11 +115,10 @@ def recall(memory: Memory, found: Keys, kernels: Collection[str], module: Module
 def unchanged(memory: Memory, kernels: Collection[str], module: Module, around: str) -> Tested | None:
     """What `recall` gives where the files are those of `note_files`, to the byte."""
     files = (module.notebook, module.script, module.export_target)
-    try:
-        note = memory.get(digest([around, *map(digest_of_file, files)]))
-        return note and recall(memory, Keys(**note), kernels, module)
-    except (TypeError, KeyError, AttributeError):  # a file that somebody else wrote
-        return None
+    with suppress(KeyError, TypeError, AttributeError):  # what somebody else wrote
+        if note := memory.get(digest([around, *map(digest_of_file, files)])):
+            return recall(memory, Keys(**note), kernels, module)
+    return None
 
 
 def note_files(memory: Memory, found: Keys, agreed: dict[str, str], module: Module, around: str) -> None:

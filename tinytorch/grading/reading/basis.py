@@ -39,7 +39,7 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
     """
     sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))
-    everywhere = _everywhere(submission) | {label for label, source in cells if not _is_python(source)}
+    everywhere = _everywhere(submission) | {label for label, source in cells if not _is_code(source)}
     found = {}
     for kernel, (label, _) in graded.items():
         before = _checks_before(kernel, graded)
@@ -67,8 +67,10 @@ def _everywhere(submission: Submission) -> set[str]:
     return stars | {entry.label for entry in submission.entries if SETTINGS & _mentions(entry.piece)}
 
 
-def _is_python(source: str) -> bool:
-    """Whether this cell runs at all; what only IPython can read does not count as such."""
+def _is_code(source: str) -> bool:
+    """Whether this cell runs at all, be it for IPython's magics."""
+    if _pieces(source):
+        return True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
