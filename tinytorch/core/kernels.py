@@ -117,7 +117,7 @@ def _check_product(A, B) -> None:
 def _contiguous(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
     """A C-contiguous, read-only view: whatever memory the operand lies in, loops compile once per dtype."""
     view = np.ascontiguousarray(array, dtype).view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
