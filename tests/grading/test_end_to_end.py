@@ -1,4 +1,4 @@
-"""The real module, graded in the sandbox: stubs, a shortcut, a loop without an end. The rest is in the bank."""
+"""The real module, graded in the sandbox: stubs, a shortcut, a loop without an end. The bank has the rest."""
 
 import pytest
 from grading.bank.submissions import EXPORT, ROOT, handed_out, submission

@@ -40,9 +40,9 @@ def test_items_that_ask_one_after_the_other_wait_one_after_the_other(clock):
 
 
 def test_items_that_ask_at_once_wait_at_once(monkeypatch):
-    clerk = Clerk(items=8, after_s=AFTER)
-    waiting = SimpleNamespace(monotonic=lambda: AFTER if all(item[0] for item in clerk.desk) else 0)
-    monkeypatch.setattr(module, "time", waiting)  # a clock that stands still until all of them have asked
+    clerk, looks = Clerk(items=8, after_s=AFTER), itertools.count()
+    all_asked = SimpleNamespace(monotonic=lambda: next(looks) if all(item[0] for item in clerk.desk) else 0)
+    monkeypatch.setattr(module, "time", all_asked)  # a clock that stands still until then
     assert asked(clerk, workers=8) == clerk.answers
 
 
