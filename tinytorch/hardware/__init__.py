@@ -5,15 +5,22 @@ come plain descriptions, and instructions for `@njit` loops. This room knows not
 on NumPy and Numba. To read on: `float_tile` and `int8` for the tiles, `target` for what decides between them.
 """
 
-from tinytorch.hardware.blocks import block_lengths, in_place_depth, tile_shape
+from tinytorch.hardware.blocks import (
+    block_lengths,
+    in_place_depth,
+    pieces_of_product,
+    tile_shape,
+    worthwhile_members,
+)
 from tinytorch.hardware.ceilings import Ceilings, ceilings
 from tinytorch.hardware.cpu import CPU, cpu
 from tinytorch.hardware.float_tile import multiply_tile
 from tinytorch.hardware.half import narrowed, widened
 from tinytorch.hardware.machine_code import machine_code
 from tinytorch.hardware.panels import panels_across, panels_down
+from tinytorch.hardware.share import share
 from tinytorch.hardware.stream import streaming
-from tinytorch.hardware.threads import num_threads, one_thread, run_chunks, set_num_threads
+from tinytorch.hardware.threads import helpers, num_threads, one_thread, run_chunks, set_num_threads
 from tinytorch.hardware.turn import turn
 from tinytorch.hardware.workspace import panel_buffer
 
@@ -23,6 +30,7 @@ __all__ = [
     "block_lengths",
     "ceilings",
     "cpu",
+    "helpers",
     "in_place_depth",
     "machine_code",
     "multiply_tile",
@@ -32,10 +40,13 @@ __all__ = [
     "panel_buffer",
     "panels_across",
     "panels_down",
+    "pieces_of_product",
     "run_chunks",
     "set_num_threads",
+    "share",
     "streaming",
     "tile_shape",
     "turn",
     "widened",
+    "worthwhile_members",
 ]
