@@ -22,9 +22,9 @@ from tinytorch.hardware.mailbox import (
 
 SPIN_S = 5e-5
 """Longer than what Python does between two kernels. Longer spinning would do harm: where another library's
-idle threads spin too (OpenBLAS: 0.13 s), the system shares a core out by what each has used, and lets one
-that has slept go first. Measured in turn with NumPy: with 0.05 ms two threads were 1.6 to 1.7 times as fast as
-one, with 1 ms no faster; nor where the spinning worker yielded, which counts as used time."""
+idle threads spin too (OpenBLAS: 0.13 s), the system shares a core out by what each has used, and one that has
+slept goes first. Measured in turn with NumPy: with 0.05 ms two threads were 1.6 to 1.7 times as fast as one,
+with 1 ms no faster; nor where the spinning worker yielded, which counts as used time."""
 CALIBRATION_LOOKS = 2000
 
 
