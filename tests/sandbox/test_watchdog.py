@@ -42,9 +42,9 @@ def test_processes_that_share_a_processor_wait_for_it():
     processes = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(3)]
     try:
         dog = Watchdog(lambda: [processes[0].pid], 100, 10, None)
-        while dog.cpu_used < 0.3:
+        while dog.waited_s < 0.2:
             dog.look()
-        assert dog.waited_s > 0.2
+            assert dog.cpu_used < 10, f"one of three on a processor waited for {dog.waited_s} s"
     finally:
         for process in processes:
             process.kill()

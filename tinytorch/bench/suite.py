@@ -37,8 +37,8 @@ def select(kernels: ModuleType, options: Options) -> list[Case]:
     """The cases that these options ask for, in the order of the module."""
     everything = [
         case
-        for room in (system, elementwise, products)
-        for case in room.cases(kernels, options.sizes, options.threads)
+        for cases in (system, elementwise, products)
+        for case in cases.cases(kernels, options.sizes, options.threads)
     ]
     return [
         case

@@ -149,8 +149,7 @@ def prune_layer_neurons(
     """A new, narrower layer with the most important neurons of `layer`, in their old order.
 
     floor(keep_ratio * output_size) neurons stay, at least one. The next layer of a network must lose the
-    matching
-    inputs: `prune_model_neurons` does both, or take `keep_indices` from the dict for its rows.
+    matching inputs: `prune_model_neurons` does both, or take `keep_indices` from the dict for its rows.
 
     Returns:
         The new layer, and a dict: `keep_ratio`, `importance_method`, `original_neurons`, `remaining_neurons`,

@@ -2,14 +2,17 @@
 
 In come arrays and environment variables (TINYTORCH_NUM_THREADS, TINYTORCH_INT8_PATH, NUMBA_CPU_NAME); out
 come plain descriptions, and instructions for `@njit` loops. This room knows nothing of the course, and stands
-on NumPy and Numba. To read on: `float_tile` and `int8` for the tiles, `target` for what decides between them.
+on NumPy and Numba. To read on: `lanes` and `grid` for vectors and blocks, `float_tile` and `int8` for the
+tiles, `target` for what decides between them.
 """
 
 from tinytorch.hardware.blocks import block_lengths, in_place_depth, tile_shape
 from tinytorch.hardware.ceilings import Ceilings, ceilings
 from tinytorch.hardware.cpu import CPU, cpu
 from tinytorch.hardware.float_tile import multiply_tile
+from tinytorch.hardware.grid import cuda_device, launch
 from tinytorch.hardware.half import narrowed, widened
+from tinytorch.hardware.lanes import lanes, load_vector, maximum, multiply_add, splat, store_vector
 from tinytorch.hardware.machine_code import machine_code
 from tinytorch.hardware.panels import panels_across, panels_down
 from tinytorch.hardware.stream import streaming
@@ -23,8 +26,14 @@ __all__ = [
     "block_lengths",
     "ceilings",
     "cpu",
+    "cuda_device",
     "in_place_depth",
+    "lanes",
+    "launch",
+    "load_vector",
     "machine_code",
+    "maximum",
+    "multiply_add",
     "multiply_tile",
     "narrowed",
     "num_threads",
@@ -34,6 +43,8 @@ __all__ = [
     "panels_down",
     "run_chunks",
     "set_num_threads",
+    "splat",
+    "store_vector",
     "streaming",
     "tile_shape",
     "turn",

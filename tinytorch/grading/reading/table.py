@@ -18,13 +18,13 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def public_names(room: str) -> frozenset[str]:
-    """`__all__` of a room, read and not imported: what it gives to a kernel never computes a product."""
-    source = (Path(tinytorch.__file__).parent / room / "__init__.py").read_text(encoding="utf-8")
+def public_names(package: str) -> frozenset[str]:
+    """`__all__` of a package, read and not imported: what it gives to a kernel never computes a product."""
+    source = (Path(tinytorch.__file__).parent / package / "__init__.py").read_text(encoding="utf-8")
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
             return frozenset(ast.literal_eval(statement.value))
-    raise LookupError(f"{room} has no __all__")
+    raise LookupError(f"{package} has no __all__")
 
 
 LOOPS = ("matmul_baseline", "cache_friendly_matmul", "quantized_matmul", "pruned_matmul")
@@ -49,7 +49,7 @@ MODULES = words(
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
     tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
-    tinytorch.hardware.turn
+    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""

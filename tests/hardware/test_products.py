@@ -1,5 +1,5 @@
 """`cache_friendly_matmul` by every way that it may take, against exact sums: at the sizes where the way
-changes, in every layout of the operands, and with numbers that are none."""
+changes, in every layout of the operands, and with NaN and infinity."""
 
 import numpy as np
 import pytest
