@@ -73,7 +73,7 @@ def expect_tensor(got: Any, dtype: Any = None, hint: str = "") -> None:
 
 def _a(value: Any) -> str:
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeiou' or name == 'ndarray' else 'a'} {name}"
 
 
 def expect_error(
