@@ -29,6 +29,7 @@ from tinytorch.sandbox.bubblewrap import (
 )
 from tinytorch.sandbox.cgroup import ControlGroup
 from tinytorch.sandbox.inside import channel
+from tinytorch.sandbox.stuck import ROOM_KB
 
 START_S = 120  # Numba's import and first compilation on a slow, busy machine
 TRIES = 3  # a machine that is out of processes or memory for a moment is no verdict
@@ -158,7 +159,7 @@ class Zygote:
             | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},
         }
         ours, theirs = socket.socketpair()
-        output = channel.shared_file(self.limits.output_kb * 1024)
+        output = channel.shared_file((self.limits.output_kb + ROOM_KB) * 1024)
         with theirs:
             self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output])
         try:
