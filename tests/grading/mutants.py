@@ -20,12 +20,11 @@ from pathlib import Path
 import yaml
 
 from tinytorch.course.cells import SOLUTION
-from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
 from tinytorch.grading import hidden, judge
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.submission import Submission
-from tinytorch.grading.verdict import PASSED, TestVerdict
+from tinytorch.grading.verdict import FAILED, OUT_OF_TIME, PASSED
 from tinytorch.sandbox.session import Session
 from tinytorch.sandbox.zygote import warm_zygote
 
@@ -223,13 +222,6 @@ class Judge:
 
     def caught_by(self, mutant: Mutant) -> str | None:
         """The name of the first hidden test that fails, or None: the mutant lives."""
-        failed: list[str] = []
-
-        def stop_at_first(_: str, verdict: TestVerdict) -> None:
-            if verdict.outcome != PASSED:
-                failed.append(verdict.name)
-                raise KeyboardInterrupt  # which ends pytest's run and nothing else
-
         notebook = copy.deepcopy(self.master.notebook)
         notebook.cells[self.master.graded()[mutant.kernel].index].source = mutant.source
         cells = replace(self.master, notebook=notebook).cells()
@@ -237,10 +229,11 @@ class Judge:
         with closing(Session(warm, cells)) as session:
             kernels = Kernels(session)
             race = Race(kernels, lambda: judge.yardsticks(TESTS, session), self.module.speed)
-            try:
-                hidden.run(TESTS, [mutant.kernel], kernels, race, on_test=stop_at_first, first=self.first)
-            except UserError:
-                if not failed:
-                    raise
+            tests = hidden.run(TESTS, [mutant.kernel], kernels, race, first=self.first, until_failure=True)[
+                mutant.kernel
+            ]
+        failed = [test.name for test in tests if test.outcome in (FAILED, OUT_OF_TIME)]
+        if not failed and any(test.outcome != PASSED for test in tests):
+            raise RuntimeError(f"the tests of {mutant.kernel} cannot run")
         self.first = failed + [test for test in self.first if test not in failed]
         return failed[0] if failed else None

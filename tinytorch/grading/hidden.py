@@ -69,6 +69,10 @@ class Grader:
         items[:] = [item for item in items if self.functions[item.nodeid] not in self.refused]
         items.sort(key=lambda item: self.turn.get(item.name, len(self.turn)))
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self.on_test:
+            self.on_test(self.functions[nodeid], self.reports[nodeid].name)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         verdict = self.reports[report.nodeid]
         if report.when == "call":
@@ -83,8 +87,6 @@ class Grader:
         verdict.error = error or verdict.error
         if fault and not verdict.error:
             verdict.error = CellError(type(fault).__name__, str(fault), None, self.functions[report.nodeid])
-        if report.when == "teardown" and self.on_test:
-            self.on_test(self.functions[report.nodeid], verdict)
 
 
 def run(
@@ -93,12 +95,14 @@ def run(
     kernels: Kernels,
     race: Race,
     refused: dict[str, CellError] | None = None,
-    on_test: Callable[[str, TestVerdict], None] | None = None,
+    on_test: Callable[[str, str], None] | None = None,
     first: Sequence[str] = (),
+    until_failure: bool = False,
 ) -> dict[str, list[TestVerdict]]:
     """The verdicts of these functions' hidden tests. Those of `refused` count as failed, without running.
 
-    The tests named in `first` run before the others, in that order.
+    `on_test` is called with the function's and the test's name before each test. The tests named in `first`
+    run before the others, in that order. With `until_failure` the first that fails is the last that runs.
 
     Raises UserError where a function has no tests, or its tests cannot be imported: that is no
     submission's fault, and must not look like one.
@@ -111,6 +115,7 @@ def run(
     grader = Grader(kernels, race, refused or {}, on_test, first)
     arguments = ["-c", os.devnull, f"--rootdir={hidden}", f"--confcutdir={hidden}", "--noconftest", "-s"]
     arguments += ["-ptinytorch.grading.plugin", *(f"-pno:{name}" for name in WITHOUT)]
+    arguments += ["--maxfail=1"] if until_failure else []
     arguments += [str(test_file(hidden, name)) for name in functions]
     with _modules_of(hidden), _bare_environment(), threadpool_limits(1):  # idle BLAS threads spin
         status = pytest.main(arguments, plugins=[grader])
