@@ -164,7 +164,7 @@ def equivalent() -> dict[tuple[str, str, str], str]:
 
 
 @cache
-def tests_digest(kernel: str, test: str | None) -> str:
+def digest_of(kernel: str, test: str | None) -> str:
     """Of the test that caught a mutant; of all that a kernel is tested with (None) where one lives."""
     text = (TESTS / f"test_{kernel}.py").read_text(encoding="utf-8")
     if test:
@@ -187,12 +187,10 @@ class Kept:
 
     def find(self, mutant: Mutant) -> dict | None:
         record = self.records.get(self._key(mutant))
-        return (
-            record if record and record["tests"] == tests_digest(mutant.kernel, record["caught_by"]) else None
-        )
+        return record if record and record["tests"] == digest_of(mutant.kernel, record["caught_by"]) else None
 
     def add(self, mutant: Mutant, caught_by: str | None) -> None:
-        digest = tests_digest(mutant.kernel, caught_by)
+        digest = digest_of(mutant.kernel, caught_by)
         record = {"mutant": self._key(mutant), "tests": digest, "caught_by": caught_by}
         self.records[record["mutant"]] = record
         self.file.parent.mkdir(parents=True, exist_ok=True)
