@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from grading.mutants import TESTS, Judge, Kept, Mutant, equivalent, mutants, digest_of
+from grading.mutants import TESTS, Judge, Kept, Mutant, digest_of, equivalent, mutants
 
 CELL = """\
 def total(x, start):
