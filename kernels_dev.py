@@ -106,6 +106,7 @@ from numba import njit
 
 from tinytorch.core.tensor import Tensor, as_array
 from tinytorch.hardware import (
+    apart,
     block_lengths,
     helpers,
     in_place_depth,
@@ -1496,7 +1497,7 @@ def _tiles_in_place(A, B, C, block, top, bottom, left, right):
 def _piece_in_place(worker, piece, pieces, A, B, C, block):
     """The piece of C that `pieces` (a line of top, bottom, left, right for each) says, by `_tiles_in_place`."""
     top, bottom, left, right = pieces[piece]
-    _tiles_in_place(A, B, C, block, top, bottom, left, right)
+    apart(_tiles_in_place, (A, B, C, block, top, bottom, left, right))
 
 
 @njit(nogil=True)
@@ -1530,8 +1531,8 @@ def _multiply_packed(A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: in
 def _packed_piece(worker, piece, pieces, A, A_turned, B, B_turned, C, A_panels, B_panels):
     """A piece of C by the five loops, in the panels that belong to this worker."""
     top, bottom, left, right = pieces[piece]
-    mine, own = A_panels[worker], B_panels[worker]
-    _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, mine, own)
+    own_panels = A_panels[worker], B_panels[worker]
+    apart(_five_loops, (A, A_turned, B, B_turned, C, top, bottom, left, right) + own_panels)
 
 
 @njit(nogil=True)

@@ -18,6 +18,26 @@ from numba.extending import intrinsic
 from tinytorch.hardware import mailbox as words
 from tinytorch.hardware.llvm import I64, i64
 
+_kept: list = []
+"""Compiled functions that others call by name: they must live as long as those."""
+
+
+@intrinsic
+def apart(typingctx, function, arguments):
+    """function(*arguments), where `function` is an `@njit` function that returns nothing.
+
+    An instruction for `@njit` functions, like a plain call. But a plain call takes a copy of the function into
+    the caller, to compile again with it; that pays for a few lines, not for a loop over a whole product.
+    """
+    compiled, called = _compiled(typingctx, function, arguments, ())
+
+    def codegen(context, builder, signature, values):
+        given = cgutils.unpack_tuple(builder, values[1])
+        context.call_internal(builder, compiled.fndesc, called, given)
+        return context.get_dummy_value()
+
+    return types.void(function, arguments), codegen
+
 
 @intrinsic
 def share(typingctx, mailbox, pieces, function, arguments):
@@ -25,14 +45,9 @@ def share(typingctx, mailbox, pieces, function, arguments):
 
     An instruction for `@njit` functions (see the module). With an empty mailbox the calling thread does all.
     """
-    if not isinstance(function, types.Dispatcher) or not isinstance(arguments, BaseTuple):
-        raise TypingError(f"share takes an @njit function and a tuple, not {function} and {arguments}")
-    piece = function.get_call_type(typingctx, (types.intp, types.intp, *arguments.types), {})
-    assert piece is not None  # what does not compile has raised
-    compiled = function.dispatcher.overloads[tuple(piece.args)]
+    compiled, piece = _compiled(typingctx, function, arguments, (types.intp, types.intp))
 
     def codegen(context, builder, signature, values):
-        context.add_linking_libs([compiled.library])
         mailbox_type, _, _, arguments_type = signature.args
         mailbox, pieces, _, arguments = values
         given = _Given(context, arguments_type)
@@ -51,6 +66,16 @@ def share(typingctx, mailbox, pieces, function, arguments):
         return context.get_dummy_value()
 
     return types.void(mailbox, types.intp, function, arguments), codegen
+
+
+def _compiled(typingctx, function, arguments, before: tuple):
+    """What Numba has compiled of a function for these arguments, and the signature of the call."""
+    if not isinstance(function, types.Dispatcher) or not isinstance(arguments, BaseTuple):
+        raise TypingError(f"expected an @njit function and a tuple, not {function} and {arguments}")
+    called = function.get_call_type(typingctx, (*before, *arguments.types), {})
+    compiled = function.dispatcher.overloads[tuple(called.args)]
+    _kept.append(compiled)
+    return compiled, called
 
 
 class _Given:
