@@ -97,7 +97,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
+from struct import Struct
 
 import loky
 import numpy as np
@@ -106,6 +108,7 @@ from numba import njit
 
 from tinytorch.core.tensor import Tensor, as_array
 from tinytorch.hardware import (
+    apart,
     block_lengths,
     helpers,
     in_place_depth,
@@ -139,6 +142,7 @@ from tinytorch.hardware.int8 import (
     quantized_tile,
     release_tiles,
     weight_panels,
+    weight_panels_shape,
 )
 from tinytorch.hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile, sparse_tile_width
 
@@ -210,7 +214,9 @@ def _check_product(A, B) -> None:
 
 def _contiguous(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
     """A C-contiguous, read-only view: whatever memory the operand lies in, loops compile once per dtype."""
-    view = np.ascontiguousarray(array, dtype).view()
+    if not array.flags.c_contiguous or (dtype is not None and array.dtype != dtype):
+        array = np.ascontiguousarray(array, dtype)
+    view = array.view()
     view.setflags(write=False)
     return view
 
@@ -1496,7 +1502,7 @@ def _tiles_in_place(A, B, C, block, top, bottom, left, right):
 def _piece_in_place(worker, piece, pieces, A, B, C, block):
     """The piece of C that `pieces` (a line of top, bottom, left, right for each) says, by `_tiles_in_place`."""
     top, bottom, left, right = pieces[piece]
-    _tiles_in_place(A, B, C, block, top, bottom, left, right)
+    apart(_tiles_in_place, (A, B, C, block, top, bottom, left, right))
 
 
 @njit(nogil=True)
@@ -1530,8 +1536,8 @@ def _multiply_packed(A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: in
 def _packed_piece(worker, piece, pieces, A, A_turned, B, B_turned, C, A_panels, B_panels):
     """A piece of C by the five loops, in the panels that belong to this worker."""
     top, bottom, left, right = pieces[piece]
-    mine, own = A_panels[worker], B_panels[worker]
-    _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, mine, own)
+    own, mine = A_panels[worker], B_panels[worker]
+    apart(_five_loops, (A, A_turned, B, B_turned, C, top, bottom, left, right, own, mine))
 
 
 @njit(nogil=True)
@@ -2368,9 +2374,16 @@ plt.show()
 #| exporti
 TILE = quantized_tile()
 Q_ROWS, Q_COLS, Q_GROUP, Q_OFFSET = TILE.rows, TILE.cols, TILE.group, TILE.offset
+Q_LEAST = 2**24  # multiply-adds for each thread at least: about 20 us
+Q_PIECES = 8  # for each thread at least: nothing is packed twice here, whatever their number
 Q_SLAB = 4  # panels of B whose sums are dequantized at once, while they are in the second-level cache
 Q_BLOCK = 16 * TILE.panel_bytes  # of the block of A, whose panels pass by each panel of B in turn
 LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
+INT8, INT32, FLOAT32, FLOAT64 = map(np.dtype, ("i1", "i4", "f4", "f8"))
+FLOAT_BITS = {  # by bytes: as integer, all bits but the sign, an integer's bits, the float that has them
+    4: (INT32, 2**31 - 1, Struct("i").pack, Struct("f").unpack),
+    8: (np.dtype("i8"), 2**63 - 1, Struct("q").pack, Struct("d").unpack),
+}
 
 
 @njit(nogil=True)
@@ -2382,11 +2395,20 @@ def _largest_bits(bits, magnitude):
     return largest
 
 
-def _absmax(array: np.ndarray):
+def _absmax(array: np.ndarray) -> float:
     """The largest magnitude in a contiguous float array; NaN or inf if there is one."""
-    integer = np.dtype(f"i{array.itemsize}").type
-    bits = _largest_bits(array.reshape(-1).view(integer), np.iinfo(integer).max)
-    return integer(bits).view(array.dtype)
+    integer, magnitude, bits_of, float_of = FLOAT_BITS[array.itemsize]
+    bits = _largest_bits(array.reshape(-1).view(integer), magnitude)
+    return float_of(bits_of(bits))[0]
+
+
+def _check_scale(scale: float, name: str) -> None:
+    """Refuse a scale that is not a positive, finite number."""
+    argument = "scale" if name == "x" else f"scale_{name}"
+    if not isinstance(scale, Real):
+        raise TypeError(f"{argument} must be a real number, not {scale!r}")
+    if not 0 < scale < np.inf:
+        raise ValueError(f"{argument} must be positive and finite, not {scale}")
 
 
 def _quantizable(array: np.ndarray, scale: float | None, name: str):
@@ -2395,24 +2417,21 @@ def _quantizable(array: np.ndarray, scale: float | None, name: str):
     int8 is quantized already and keeps the scale it came with, None included. A float without one gets
     absmax / 127, or 1 where that is 0.
     """
-    argument = "scale" if name == "x" else f"scale_{name}"
-    if not isinstance(scale, Real | None):
-        raise TypeError(f"{argument} must be a real number, not {scale!r}")
-    if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"{argument} must be positive and finite, not {scale}")
-    if array.dtype == np.int8:
+    if scale is not None:
+        _check_scale(scale, name)
+    if array.dtype == INT8:
         return _contiguous(array), scale
-    narrow = array.dtype in (np.float16, np.float32)
-    array = _contiguous(array, np.float32 if narrow else np.float64)
+    dtype = FLOAT32 if array.dtype == FLOAT32 or array.dtype.char == "e" else FLOAT64
+    array = _contiguous(array, dtype)
     absmax = _absmax(array)
-    if not np.isfinite(absmax):
+    if not absmax < np.inf:
         raise ValueError(f"{name} holds NaN or inf, which no integer can stand for")
-    return array, array.dtype.type(scale or absmax / LIMIT or 1) or np.finfo(array.dtype).tiny
+    return array, dtype.type(scale or absmax / 127 or 1) or np.finfo(dtype).tiny
 
 
 def _step(array: np.ndarray, scale):
     """What the loops divide by: the scale of floats, None for int8."""
-    return None if array.dtype == np.int8 else scale
+    return None if array.dtype == INT8 else scale
 
 
 # %% nbgrader={"grade": false, "grade_id": "pack_weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -2439,34 +2458,68 @@ def pack_weights(B: ArrayOrTensor, scale: float | None = None) -> PackedWeights:
         raise ValueError(f"weights have two dimensions, not the shape {B.shape}")
     values, scale = _quantizable(B, scale, "B")
     panels = weight_panels(*B.shape)
-    depth = (panels.shape[2] - 1) * Q_GROUP
-    for chunk in range(len(panels)):
-        _pack_int8_columns(values[chunk * depth : (chunk + 1) * depth], _step(values, scale), panels[chunk])
+    _pack_weights_into(panels, values, _step(values, scale))
     return PackedWeights(panels, B.shape, scale, B.dtype)
 
 
-def _int8_blocks(A, step, panels, C, *scales) -> None:
+def _pack_weights_into(panels: np.ndarray, values: np.ndarray, step) -> None:
+    depth = (panels.shape[2] - 1) * Q_GROUP
+    for chunk in range(len(panels)):
+        _pack_int8_columns(values[chunk * depth : (chunk + 1) * depth], step, panels[chunk])
+
+
+@lru_cache(maxsize=1024)
+def _int8_cut(tiles: int, chunks: int, depth: int, members: int) -> tuple:
+    """How so many tiles of rows are cut: pieces, tiles in each, and the shapes of the panels and sums of all."""
+    pieces = max(1, round(tiles * Q_ROWS * chunks * depth / Q_BLOCK))
+    high = -(-tiles // (max(pieces, Q_PIECES * members) if members > 1 else pieces))
+    panels, sums = (members, chunks, high, Q_ROWS, depth), (members, high * Q_ROWS, Q_SLAB * Q_COLS)
+    return -(-tiles // high), high, panels, sums
+
+
+def _int8_blocks(A, step, panels, C, scale_A=None, scale_B=None) -> None:
     """C = A @ B (times the scales), in blocks of rows that stay in the second-level cache, on all threads."""
-    chunks, count, lines, _, _ = panels.shape
-    depth = (lines - 1) * Q_GROUP
-    wide = Q_SLAB if scales else max(1, count)
+    rows, K = A.shape
+    chunks, _, lines, _, _ = panels.shape
+    worth = rows * K * C.shape[1] // Q_LEAST
+    mailbox, members = helpers(worth) if worth > 1 else (None, 1)
+    pieces, high, shape, sums_shape = _int8_cut(-(-rows // Q_ROWS), chunks, (lines - 1) * Q_GROUP, members)
+    given = (high, A, step, panels, C, panel_buffer("int8 A", shape, TILE.a_dtype))
+    if scale_A is not None:
+        given = (*given, panel_buffer("int8 sums", sums_shape, INT32), scale_A, scale_B)
+    compute = _exact_piece if scale_A is None else _scaled_piece
+    if members > 1:
+        _share_int8(mailbox, pieces, compute, given)
+    else:
+        for piece in range(pieces):
+            compute(0, piece, *given)
 
-    def stripe(first, last):  # of tiles of rows, in near-equal blocks
-        blocks = max(1, round((last - first) * Q_ROWS * chunks * depth / Q_BLOCK))
-        tiles = -(-(last - first) // blocks)
-        A_panels = panel_buffer("int8 A", (chunks, tiles, Q_ROWS, depth), TILE.a_dtype)
-        sums = panel_buffer("int8 sums", (tiles * Q_ROWS, Q_SLAB * Q_COLS), np.int32) if scales else None
-        for tile in range(first, last, tiles):
-            block = C[tile * Q_ROWS : min(tile + tiles, last) * Q_ROWS]
-            for chunk in range(chunks):
-                _pack_int8_rows(A[tile * Q_ROWS :][: len(block)], chunk * depth, step, A_panels[chunk])
-            for left in range(0, count, wide):
-                target = sums[: len(block)] if scales else block
-                _multiply_block(A_panels, panels, left, A.shape[1], target)
-                if scales:
-                    _dequantize(target, *scales, block, left * Q_COLS)
 
-    run_chunks(stripe, -(-A.shape[0] // Q_ROWS))
+@njit(nogil=True)
+def _share_int8(mailbox, pieces, compute, given):
+    """Each piece of an int8 product by the next thread that is free."""
+    share(mailbox, pieces, compute, given)
+
+
+@njit(nogil=True)
+def _exact_piece(worker, piece, high, A, step, panels, C, A_panels):
+    """`high` tiles of rows of C = A @ B in int32, from this worker's panels."""
+    depth, top, bottom = (panels.shape[2] - 1) * Q_GROUP, piece * high * Q_ROWS, (piece + 1) * high * Q_ROWS
+    for chunk in range(panels.shape[0]):
+        apart(_pack_int8_rows, (A[top:bottom], chunk * depth, step, A_panels[worker, chunk]))
+    apart(_multiply_block, (A_panels[worker], panels, 0, A.shape[1], C[top:bottom]))
+
+
+@njit(nogil=True)
+def _scaled_piece(worker, piece, high, A, step, panels, C, A_panels, sums, scale_A, scale_B):
+    """`high` tiles of rows of C = A @ B times both scales, from this worker's panels and by way of its sums."""
+    depth, top, bottom = (panels.shape[2] - 1) * Q_GROUP, piece * high * Q_ROWS, (piece + 1) * high * Q_ROWS
+    block = C[top:bottom]
+    for chunk in range(panels.shape[0]):
+        apart(_pack_int8_rows, (A[top:bottom], chunk * depth, step, A_panels[worker, chunk]))
+    for left in range(0, panels.shape[1], Q_SLAB):
+        apart(_multiply_block, (A_panels[worker], panels, left, A.shape[1], sums[worker, : len(block)]))
+        apart(_dequantize, (sums[worker], scale_A, scale_B, block, left * Q_COLS))
 
 
 def _deep_int8_product(A, step, panels, N) -> np.ndarray:
@@ -2512,17 +2565,23 @@ def quantized_matmul(
     A = _operand(A, "A")
     B = B if isinstance(B, PackedWeights) else _operand(B, "B")
     _check_product(A, B)
-    B = B if isinstance(B, PackedWeights) else pack_weights(B, scale_B)
-    dtype = np.dtype(np.float64 if np.float64 in (A.dtype, B.dtype) else np.float32)
+    (M, K), N = A.shape, B.shape[1]
+    dtype = FLOAT64 if FLOAT64 in (A.dtype, B.dtype) else FLOAT32
     A, scale_A = _quantizable(A, scale_A, "A")
-    exact = scale_A is None and B.scale is None
-    if A.shape[1] > MAX_INT32_DEPTH:
-        C = _deep_int8_product(A, _step(A, scale_A), B.panels, B.shape[1])
-        return Tensor(C if exact else (C * float(scale_A or 1) * float(B.scale or 1)).astype(dtype))
-    C = np.empty((A.shape[0], B.shape[1]), np.int32 if exact else dtype)
-    scales = () if exact else (float(scale_A or 1), float(B.scale or 1))
-    if A.shape[1]:
-        _int8_blocks(A, _step(A, scale_A), B.panels, C, *scales)
+    if isinstance(B, PackedWeights):
+        panels, scale_B = B.panels, B.scale
+    else:
+        values, scale_B = _quantizable(B, scale_B, "B")
+        panels = panel_buffer("int8 B", weight_panels_shape(K, N), TILE.b_dtype)
+        _pack_weights_into(panels, values, _step(values, scale_B))
+    exact = scale_A is None and scale_B is None
+    scales = () if exact else (float(scale_A or 1), float(scale_B or 1))
+    if K > MAX_INT32_DEPTH:
+        C = _deep_int8_product(A, _step(A, scale_A), panels, N)
+        return Tensor(C if exact else (C * scales[0] * scales[1]).astype(dtype))
+    C = np.empty((M, N), INT32 if exact else dtype)
+    if K:
+        _int8_blocks(A, _step(A, scale_A), panels, C, *scales)
     else:
         C[:] = 0  # a sum of nothing
     return Tensor(C)

@@ -209,7 +209,7 @@ _PYTHON = """
 
 _TINYTORCH = """
     Tensor as_array tensor core hardware
-    cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share set_num_threads
+    cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share apart set_num_threads
     pieces_of_product worthwhile_members streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
     quantized_tile QuantizedTile sparse_depth
