@@ -102,6 +102,8 @@ def test_other_assignments_are_as_without_us(whole_course, tmp_path, monkeypatch
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel.write_text(json.dumps({"argv": command, "display_name": "octave", "language": "octave"}))
     monkeypatch.setenv("JUPYTER_PATH", os.pathsep.join([str(tmp_path / "jupyter"), str(TEMPLATES)]))
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", programs)  # where nbgrader finds alembic
     (tmp_path / "hooks.py").write_text(HOOKS)
     monkeypatch.syspath_prepend(tmp_path)
     found = {}

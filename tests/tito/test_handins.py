@@ -75,6 +75,19 @@ def test_the_round_with_a_platform(class_, handed_in, tito, tmp_path, platform):
     assert {number: rows[prefix + number] for number in expected} == expected
 
 
+def test_with_a_roster_newcomers_are_matched_at_once(class_, handed_in, tito, tmp_path):
+    (tmp_path / "grades.csv").write_text(CANVAS, encoding="utf-8")
+    assert tito("nbgrader", "roster", str(tmp_path / "grades.csv")).code == 0
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in (f"müllerzoë_101_1_{NAME}", f"guestgerd_999_2_{NAME}"):
+            archive.writestr(name, handed_in())
+    answer = tito("nbgrader", "collect", str(tmp_path / "all.zip"))
+    assert answer.code == 1 and "guestgerd_999 is not on the roster" in answer.out
+    assert "müllerzoë_101 is not" not in answer.out
+    with class_.room.gradebook() as gradebook:
+        assert gradebook.find_student("müllerzoë_101").last_name == "Müller"
+
+
 def test_what_needs_the_instructor_is_said_and_makes_the_exit_code_1(class_, handed_in, tito, tmp_path):
     source = tmp_path / "all.zip"
     with zipfile.ZipFile(source, "w") as archive:
