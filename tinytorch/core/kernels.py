@@ -326,25 +326,24 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
     ### END SOLUTION
 
 @njit(nogil=True)
-def _pack(X, row, rows, col, cols, panel):
+def _pack(X, turned, row, rows, col, cols, panel):
     """panel[r, c] = the number in row `row + r` and column `col + c` of X, for r < rows and c < cols.
 
     A panel of A is as high as the tile and as wide as the depth; a panel of B is as high as the depth and as
-    wide as the tile.
+    wide as the tile. `turned` says that the array X is the transpose: read X[col + c, row + r] then.
 
-    For the turned case there is an instruction, `turn(part of the array, panel)`: panel[r, c] = part[c, r]. A
-    loop that does the same reads down the columns of the array.
+    For the turned case there is an instruction, `turn(part of X, panel)`: panel[r, c] = part[c, r]. A
+    loop that does the same reads down the columns of X.
     """
-    array, turned = X
     # An index below 0 would count from the end. Where the compiler knows that there is none, it uses vectors.
     assert row >= 0 and col >= 0
     ### BEGIN SOLUTION
     if turned:
-        turn(array[col : col + cols, row : row + rows], panel)
+        turn(X[col : col + cols, row : row + rows], panel)
     else:
         for r in range(rows):
             for c in range(cols):
-                panel[r, c] = array[row + r, col + c]
+                panel[r, c] = X[row + r, col + c]
     ### END SOLUTION
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
@@ -433,13 +432,13 @@ def _one_panel(A_panels, B_panels, panel, C, top, bottom, col, depth, accumulate
 def _five_loops(A, B, C, part, A_panels, B_panels):
     """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], block by block, tile by tile.
 
-    A and B are pairs as `_pack` takes them, `part` is (top, bottom, left, right). The panels are the size of a
-    block: A_panels (panels, tile rows, depth) and B_panels (panels, depth, tile cols). Pack a panel of B just
-    before `_one_panel` needs it: what is `soon` read is then the same part of B for the next one,
-    `part_of(B, row, rows, col, cols)`, without rows once all of B is packed.
+    A and B are pairs, an array and whether it is turned; `part` is (top, bottom, left, right). The panels
+    are the size of a block: A_panels (panels, tile rows, depth) and B_panels (panels, depth, tile cols). Pack a
+    panel of B just before `_one_panel` needs it: what is `soon` read is then the same part of B for the next
+    one, `part_of(B, B_turned, row, rows, col, cols)`, without rows once all of B is packed.
     """
-    top, bottom, left, right = part
-    K = A[0].shape[0] if A[1] else A[0].shape[1]
+    (A, A_turned), (B, B_turned), (top, bottom, left, right) = A, B, part
+    K = A.shape[0] if A_turned else A.shape[1]
     tile_rows, tile_cols, block = A_panels.shape[1], B_panels.shape[2], B_panels.shape[1]
     height, width = A_panels.shape[0] * tile_rows, B_panels.shape[0] * tile_cols
     ### BEGIN SOLUTION
@@ -449,13 +448,13 @@ def _five_loops(A, B, C, part, A_panels, B_panels):
             for i0 in range(top, bottom, height):  # a block of rows: its A stays in the second-level cache
                 i1 = min(i0 + height, bottom)
                 for i in range(i0, i1, tile_rows):
-                    _pack(A, i, min(tile_rows, i1 - i), p0, depth, A_panels[(i - i0) // tile_rows])
+                    _pack(A, A_turned, i, min(tile_rows, i1 - i), p0, depth, A_panels[(i - i0) // tile_rows])
                 for j in range(j0, min(j0 + width, right), tile_cols):  # a panel of B, near the core
                     panel = (j - j0) // tile_cols
                     if i0 == top:
-                        _pack(B, p0, depth, j, min(tile_cols, right - j), B_panels[panel])
+                        _pack(B, B_turned, p0, depth, j, min(tile_cols, right - j), B_panels[panel])
                     to_pack = depth if i0 == top else 0
-                    soon = part_of(B, p0, to_pack, j + tile_cols, tile_cols)
+                    soon = part_of(B, B_turned, p0, to_pack, j + tile_cols, tile_cols)
                     _one_panel(A_panels, B_panels, panel, C, i0, i1, j, depth, p0 > 0, soon)
     ### END SOLUTION
 

@@ -101,10 +101,9 @@ class BlockedProduct:
 
 
 @njit(nogil=True)
-def part_of(X, row, rows, col, cols):
-    """The part [row : row + rows, col : col + cols] of an `Operand`, where it lies."""
-    array, turned = X
-    return array[col : col + cols, row : row + rows] if turned else array[row : row + rows, col : col + cols]
+def part_of(X, turned, row, rows, col, cols):
+    """The part [row : row + rows, col : col + cols] of an operand, where it lies."""
+    return X[col : col + cols, row : row + rows] if turned else X[row : row + rows, col : col + cols]
 
 
 def row_major(X: np.ndarray) -> Operand:
