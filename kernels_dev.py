@@ -26,14 +26,21 @@
 #
 # ## What you will be able to do
 #
-# - **Measure** an operation so that you can trust the number, and compare two of them honestly.
-# - **Explain** the speed of a loop by what the machine does: lanes, caches, cores, bytes.
-# - **Write** a matrix product that stands beside a vendor's library, in blocks, panels and a register
-#   tile.
-# - **Run in parallel** what is worth running in parallel, and see when it is not.
-# - **Turn compression into speed**: int8 arithmetic that saturates, and products that skip pruned
-#   weights.
-# - **Put it together**: train a network on your kernels, compress it, and run it on them.
+# Each of these is something you do. In brackets: the cells in which you do it.
+#
+# - **Measure** an operation so that you can trust the number, and compare two of them honestly
+#   (`profile_operation`, `benchmark_operation`).
+# - **Explain** the speed of a loop by what the machine does: lanes, caches, cores, bytes (`traversal`,
+#   `loops_ikj`).
+# - **Apply SIMD vectorization**: write loops that work on many numbers with one instruction
+#   (`vectorized_relu`, `sum_by_lanes`).
+# - **Optimize memory layout**: cut a matrix product into blocks, pack them, and keep sums in registers, until
+#   it stands beside a vendor's library (`loops_blocked`, `pack`, `small_tile`, `cache_friendly_matmul`).
+# - **Implement GPU-style parallel computing**: write a kernel for one lane of one block, choose the grid, and
+#   see when it pays (`parallel_relu`, `tiled_product`, `parallel_batch_processing`).
+# - **Turn compression into speed**: int8 arithmetic that saturates, and products that skip pruned weights
+#   (`quantized_matmul`, `quantized_relu`, `pruned_matmul`).
+# - **Put it together**: train a network on your kernels, compress it, and run it on them (`system`).
 #
 # ## Before you start
 #
@@ -65,12 +72,24 @@
 # ## How this notebook works
 #
 # Each section has the same shape. An idea. A picture. A **prediction**: write down your guess before
-# you go on. A **graded cell**, where you fill in what stands between the solution marks. A **check**,
-# which tells you at once what is wrong. A **measurement**, made on the machine in front of you.
+# you go on. A **cell to fill in**: replace each `raise NotImplementedError()` by your code, and leave what
+# stands around it. A **check**, which tells you at once what is wrong. A **measurement**, made on the machine
+# in front of you. Eleven of the cells are graded; the others are steps on the way to them.
 #
 # The loops are compiled by [Numba](https://numba.pydata.org): `@njit` turns a Python function into
 # machine code at its first call. There the order of loops, the width of numbers and the layout of
-# memory have their real effects. In plain Python the interpreter hides all of them.
+# memory have their real effects. In plain Python the interpreter hides all of them. With `nogil=True` a loop
+# lets go of the interpreter's lock while it runs, so that several threads can run loops at once (section 6).
+#
+# A few words come up early:
+#
+# | word | what it is |
+# | --- | --- |
+# | register | the place of a number, or of a vector of numbers, inside a core |
+# | lane | the place of one number in a vector |
+# | cache | small, near memory that keeps what was used last |
+# | page | a piece of memory, mostly 4 KiB, that the operating system hands out when it is first touched |
+# | tile | a small block of a matrix that stays in registers |
 #
 # When you have filled in a cell, run the checks of the whole module with
 #
@@ -198,11 +217,12 @@ def median_s(operation, *args, repeats=7, **kwargs) -> float:
 # second. A multiply-add, a · b + c, counts as two flops.
 #
 # ```
-#     peak of a core  =  clock  x  vectors per cycle  x  lanes per vector  x  2 (multiply and add)
+#   peak of a core  =  clock  x  vectors per cycle  x  lanes per vector  x  2
+#                                                             (multiply, add)
 #
-#             ┌──────────────┐   bandwidth   ┌───────┬───────┬───────┬──────┐   peak
-#             │    memory    │ ────────────► │  L3   │  L2   │  L1   │ core │ ──────►
-#             └──────────────┘               └───────┴───────┴───────┴──────┘
+#      ┌──────────┐   bandwidth   ┌──────┬──────┬──────┬──────┐   peak
+#      │  memory  │ ────────────► │  L3  │  L2  │  L1  │ core │ ──────►
+#      └──────────┘               └──────┴──────┴──────┴──────┘
 # ```
 #
 # **Predict.** How many flops can *one* core of your machine do, while memory delivers one float32 (4
@@ -240,16 +260,16 @@ print(
 # One run tells you *what kind* of work an operation is. Three quantities say it:
 #
 # ```
-#                    wall time        what the clock on the wall says
-#                    CPU time         what the cores were busy, added up
+#                   wall time        what the clock on the wall says
+#                   CPU time         what the cores were busy, added up
 #
-#   CPU / wall       about 0          it waits (disk, network, sleep)
-#                    about 1          one core computes
-#                    about n          n cores compute
+#   CPU / wall      about 0          it waits (disk, network, sleep)
+#                   about 1          one core computes
+#                   about n          n cores compute
 #
-#   flops / second   against the peak of the core:      is it limited by arithmetic?
-#   bytes / second   against the bandwidth of memory:   is it limited by memory?
-#   flops / byte     its arithmetic intensity:          which of the two *can* limit it?
+#   flops / second  against the peak of the core:     limited by arithmetic?
+#   bytes / second  against the bandwidth of memory:  limited by memory?
+#   flops / byte    its arithmetic intensity:         which *can* limit it?
 # ```
 #
 # Memory needs a run of its own. `tracemalloc` follows every allocation, which costs time; a time
@@ -381,8 +401,8 @@ for name, (operation, args, counts) in cases.items():
 #
 # ### One run is not a measurement
 #
-# Time the same call twice and you get two answers. The first call compiles, faults pages in, fills
-# caches. Later calls meet other programs, a clock that changes its speed, an interrupt. So: warm up,
+# Time the same call twice and you get two answers. The first call compiles, gets its memory page by page
+# from the operating system, fills caches. Later calls meet other programs, a clock that changes its speed, an interrupt. So: warm up,
 # repeat, and report the **median**, which one slow sample cannot move, with an **interval** that says
 # how sure you are.
 #
@@ -394,14 +414,14 @@ for name, (operation, args, counts) in cases.items():
 # meets both, and the ratio of each pair leaves it out.
 #
 # ```
-#     A A A A A A  B B B B B B        one after the other: the slow moment hits A alone
-#           ^^^^
-#     A B A B A B A B A B A B         in turn: it hits both, and the ratio A/B stays
-#           ^^^^
+#    A A A A A A  B B B B B B  one after the other: the slow moment hits A alone
+#          ^^^^
+#    A B A B A B A B A B A B   in turn: it hits both, and the ratio A/B stays
+#          ^^^^
 # ```
 #
-# **Predict.** The first call of a fresh Numba function is slower than the second. By what factor: 2,
-# 100, 10,000?
+# **Predict.** The first call of a fresh Numba function is slower than the second. By what factor: 100,
+# 10,000, a million?
 
 
 # %% nbgrader={"grade": false, "grade_id": "benchmark_operation", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -572,7 +592,7 @@ plt.show()
 # %% [markdown]
 # <details><summary>What to look for</summary>
 #
-# Compilation takes many thousand times as long as the loop that it compiles, so a benchmark without a
+# Compilation takes some hundred thousand times as long as this small loop, so a benchmark without a
 # warm-up times the compiler. The histogram has a tail to the right and none to the left: nothing
 # makes a call *faster* than the machine allows, but much makes it slower. That is why the median and
 # not the mean is the summary.
@@ -591,18 +611,18 @@ plt.show()
 # for the sum:
 #
 # ```
-#                                 B  (K x N)
-#                                ┌───┬─────┐
-#                                │   │     │
-#                                │   ▼ k   │          C[i, j] = Σ A[i, k] · B[k, j]
-#                                │   │     │                    k
-#                                └───┴─────┘
-#          ┌─────────┐           ┌─────────┐
-#          │         │           │         │          M·N·K multiply-adds:
-#        i ├────►────┤         i ├───●     │          2·M·N·K flops
-#          │    k    │           │   j     │
-#          └─────────┘           └─────────┘
-#           A (M x K)             C (M x N)
+#                                B  (K x N)
+#                               ┌───┬─────┐
+#                               │   │     │
+#                               │   ▼ k   │        C[i, j] = Σ A[i, k] · B[k, j]
+#                               │   │     │                  k
+#                               └───┴─────┘
+#          ┌─────────┐          ┌─────────┐
+#          │         │          │         │        M·N·K multiply-adds:
+#        i ├────►────┤        i ├───●     │        2·M·N·K flops
+#          │    k    │          │   j     │
+#          └─────────┘          └─────────┘
+#           A (M x K)            C (M x N)
 # ```
 #
 # Follow the two arrows. In A the loop over k walks *along* a row: neighbours in memory. In B it walks
@@ -611,8 +631,8 @@ plt.show()
 # These loops are the yardstick for everything after them. They are compiled, so what you see is what
 # the machine makes of this order of steps, not what the interpreter costs.
 #
-# **Predict.** For n = 256, how much faster are the compiled loops than the same loops in plain
-# Python? And how much faster than the compiled loops is NumPy?
+# **Predict.** For n = 96, how much faster are the compiled loops than the same loops in plain Python? And
+# for n = 512, how much faster than the compiled loops is NumPy?
 
 
 # %% nbgrader={"grade": false, "grade_id": "matmul_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -684,19 +704,13 @@ earned("matmul_baseline", globals())
 
 
 # %% tags=["measure"]
-def three_loops_in_python(A, B):
-    return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in zip(*B, strict=True)] for row in A
-    ]
-
-
 def random_pair(n, dtype=np.float32):
     rng = np.random.default_rng(n)
     return rng.standard_normal((n, n)).astype(dtype), rng.standard_normal((n, n)).astype(dtype)
 
 
-small = [matrix.tolist() for matrix in random_pair(96)]
-rates = {"plain Python, n = 96": 2 * 96**3 / median_s(three_loops_in_python, *small, repeats=3)}
+in_python = profile_operation(_three_loops.py_func, *random_pair(96), np.zeros((96, 96), np.float32))
+rates = {"the same in Python, n = 96": 2 * 96**3 / in_python["wall_s"]}
 with single_threaded():
     for n in (96, 256, 512):
         rates[f"matmul_baseline, n = {n}"] = 2 * n**3 / median_s(matmul_baseline, *random_pair(n), repeats=3)
@@ -725,18 +739,18 @@ for name, rate in rates.items():
 # instruction works on all of them: *single instruction, multiple data*, SIMD.
 #
 # ```
-#   scalar          x0 ── max(·, 0) ──► y0            4 instructions for 4 numbers
-#                   x1 ── max(·, 0) ──► y1
-#                   x2 ── max(·, 0) ──► y2
-#                   x3 ── max(·, 0) ──► y3
+#   scalar       x0 ── max(·, 0) ──► y0   4 instructions for 4 numbers
+#                x1 ── max(·, 0) ──► y1
+#                x2 ── max(·, 0) ──► y2
+#                x3 ── max(·, 0) ──► y3
 #
-#   vector      ┌────┬────┬────┬────┐
-#               │ x0 │ x1 │ x2 │ x3 │                 1 instruction for 4 numbers
-#               └────┴────┴────┴────┘                 (8 in 256 bits, 16 in 512, as float32)
-#                  max(·, 0)
-#               ┌────┬────┬────┬────┐
-#               │ y0 │ y1 │ y2 │ y3 │                 each place in the register is a *lane*
-#               └────┴────┴────┴────┘
+#   vector   ┌────┬────┬────┬────┐
+#            │ x0 │ x1 │ x2 │ x3 │        1 instruction for 4 numbers
+#            └────┴────┴────┴────┘        (8 in 256 bits, 16 in 512, as float32)
+#               max(·, 0)
+#            ┌────┬────┬────┬────┐
+#            │ y0 │ y1 │ y2 │ y3 │        each place in the register is a *lane*
+#            └────┴────┴────┴────┘
 # ```
 #
 # ReLU is the simplest kernel there is: read a number, compare it with zero, write a number. It does
@@ -804,10 +818,10 @@ print(machine_code(relu_loop))
 # for the tail:
 #
 # ```
-#     x, 13 numbers    ┌───────────────┬───────────────┬───────────────┬───┐
-#     4 lanes          │  0  1  2  3   │  4  5  6  7   │  8  9 10 11   │12 │
-#                      └───────────────┴───────────────┴───────────────┴───┘
-#                        whole vectors: 13 - 13 % 4 = 12 numbers         tail, count = 1
+#   x, 13 numbers  ┌───────────────┬───────────────┬───────────────┬───┐
+#   4 lanes        │  0  1  2  3   │  4  5  6  7   │  8  9 10 11   │12 │
+#                  └───────────────┴───────────────┴───────────────┴───┘
+#                    whole vectors: 13 - 13 % 4 = 12 numbers    tail, count = 1
 # ```
 #
 # `vectorized_relu` runs your loop through `streaming` (given). It calls your loop for a few numbers first,
@@ -1178,10 +1192,10 @@ with single_threaded():
 # Walking down a column touches a new line at every step.
 #
 # ```
-#     in memory:   a00 a01 a02 a03 │ a10 a11 a12 a13 │ a20 a21 a22 a23 │ ...
+#    in memory:   a00 a01 a02 a03 │ a10 a11 a12 a13 │ a20 a21 a22 a23 │ ...
 #
-#     along rows    ●───●───●───●    ●───●───●───●       every line used whole
-#     down columns  ●                ●                ●   one number of each line
+#    along rows    ●───●───●───●    ●───●───●───●       every line used whole
+#    down columns  ●                ●                ●   one number of each line
 # ```
 #
 # **Predict.** The same sum over the same matrix, once along rows and once down columns. How much
@@ -1253,7 +1267,7 @@ for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], 
 # the compiler can use vectors. The sums of a row of C then grow all at once, a little with every k:
 #
 # ```
-#     for i:  for k:      C[i, :]  +=  A[i, k] · B[k, :]        a row, a number, a row
+#     for i:  for k:    C[i, :]  +=  A[i, k] · B[k, :]    a row, a number, a row
 # ```
 #
 # Take the rows as slices first, `c = C[i]` and `b = B[k]`, and let the innermost loop count from 0 over
@@ -1304,12 +1318,12 @@ for n in (128, 512):
 # of A before the next block comes.
 #
 # ```
-#              B                     for k0 in blocks of the depth:
-#       ┌──────┬──────┐                for j0 in blocks of columns:
-#       │block │      │ depth            for i in all rows:
-#       ├──────┼──────┤                    the loops over k and j inside the block
+#              B                   for k0 in blocks of the depth:
+#       ┌──────┬──────┐              for j0 in blocks of columns:
+#       │block │      │ depth          for i in all rows:
+#       ├──────┼──────┤                  the loops over k and j inside the block
 #       │      │      │
-#       └──────┴──────┘              the last block of each kind may be shorter
+#       └──────┴──────┘            the last block of each kind may be shorter
 #        width
 # ```
 #
@@ -1432,17 +1446,17 @@ for name, operand in (("as it lies", (A, False)), ("turned", (A, True))):
 # depth of the block. C is touched only once per block, and both panels are read straight through.
 #
 # ```
-#                        B panel j: depth x cols        A_panels[i, r, p] = A[i * rows + r, p]
-#                        ┌──────────────┐               B_panels[j, p, c] = B[p, j * cols + c]
-#                     p  │ b b b b b b b│ ◄ a row
-#    A panel i:          └──────────────┘               for each p:
-#    rows x depth                                         read row p of the B panel       (vectors)
-#         p                                               read column p of the A panel    (numbers)
-#     ┌────────┐         ┌──────────────┐                 add their outer product to the tile
-#     │   a    │         │  tile of C   │
-#     │   a    │         │ rows x cols  │
-#     │   a    │         │ in registers │               the tile never leaves the registers
-#     └────────┘         └──────────────┘               until p is done
+#                 B panel j, depth x cols  A_panels[i,r,p] = A[i * rows + r, p]
+#                 ┌──────────────┐        B_panels[j,p,c] = B[p, j * cols + c]
+#               p │ b b b b b b b│ ◄ a row
+#  A panel i:     └──────────────┘        for each p:
+#  rows x depth                             read row p of the B panel
+#       p                                   read column p of the A panel
+#   ┌────────┐    ┌──────────────┐          add their outer product
+#   │   a    │    │  tile of C   │            to the tile
+#   │   a    │    │ rows x cols  │
+#   │   a    │    │ in registers │        the tile stays in registers
+#   └────────┘    └──────────────┘        until p is done
 # ```
 #
 # Write a small tile with the words of section 4: 4 rows by 2 vectors, so 8 vectors of sums. A step loads two
@@ -1547,11 +1561,11 @@ print(machine_code(loops_with_small_tile, dtype="float32"))
 # one level of the memory.
 #
 # ```
-#   for j0 in blocks of columns of C:        a wide slice of B and C         L3
-#     for p0 in blocks of the depth:         a block of B, packed            L3
-#       for i0 in blocks of rows of C:       a block of A, packed            L2
-#         for each panel of B:               one panel of B                  L1, L2
-#           for each panel of A:             one tile of C                   registers
+#   for j0 in blocks of columns of C:      a wide slice of B and C     L3
+#     for p0 in blocks of the depth:       a block of B, packed        L3
+#       for i0 in blocks of rows of C:     a block of A, packed        L2
+#         for each panel of B:             one panel of B              L1, L2
+#           for each panel of A:           one tile of C               registers
 #             multiply_tile(...)
 # ```
 #
@@ -1841,12 +1855,12 @@ print(machine_code(_five_loops, dtype="float32"))
 # so a kernel that is limited by memory gains less than one that is limited by arithmetic.
 #
 # ```
-#     one thread     ████████████████████████████████
+#   one thread    ████████████████████████████████
 #
-#     four threads   ▒▒████████▒                           ▒  hand out, wait for the last
-#                    ▒▒████████▒
-#                    ▒▒████████▒                           Amdahl (1967): what stays serial
-#                    ▒▒████████▒                           bounds the gain
+#   four threads  ▒▒████████▒                  ▒  hand out, wait for the last
+#                 ▒▒████████▒
+#                 ▒▒████████▒                  Amdahl (1967): what stays serial
+#                 ▒▒████████▒                  bounds the gain
 # ```
 #
 # Python threads can do this because the loops are compiled with `nogil=True`: they let go of the
@@ -1877,12 +1891,12 @@ print(machine_code(_five_loops, dtype="float32"))
 # A kernel for a grid is a plain function. Its first arguments say which lane it runs for:
 #
 # ```
-#    def double(block, lane, lanes, x, out):        lanes: how many a block has
-#        i = block * lanes + lane                   my number
-#        if i < x.size:                             the last block hangs over the edge
-#            out[i] = 2 * x[i]
+#   def double(block, lane, lanes, x, out):   lanes: how many a block has
+#       i = block * lanes + lane              my number
+#       if i < x.size:                        the last block hangs over
+#           out[i] = 2 * x[i]
 #
-#    launch(double, blocks=40, lanes=256)(x, out)
+#   launch(double, blocks=40, lanes=256)(x, out)
 # ```
 #
 # Here each worker thread takes a range of blocks, and the lanes of a block become the vector lanes of the
@@ -2048,15 +2062,15 @@ print(f"on CPU threads and on the {hardware.cuda_device()}: equal is {np.array_e
 # it needs:
 #
 # ```
-#                      tile of B                 1. fetch: each lane brings one number of A,
-#                     ┌────┬────┐                   one of B, into shared memory
-#                     │    │    │                2. all lanes wait for each other
-#                     └────┴────┘                3. multiply: each lane adds the products of
-#     tile of A       ┌────┬────┐                   its row of one tile and its column of
-#     ┌────┬────┐     │    │ ●  │ ◄ a lane's        the other
-#     │    │    │     ├────┼────┤   number        then the next tiles along k
-#     └────┴────┘     │    │    │
-#                     └────┴────┘
+#                 tile of B          1. fetch: each lane brings one number of A
+#                ┌────┬────┐            and one of B into shared memory
+#                │    │    │         2. all lanes wait for each other
+#                └────┴────┘         3. multiply: each lane adds the products
+#   tile of A    ┌────┬────┐            of its row of one tile and its column
+#   ┌────┬────┐  │    │ ●  │ ◄          of the other
+#   │    │    │  ├────┼────┤  a lane's then the next tiles along k
+#   └────┴────┘  │    │    │  number
+#                └────┴────┘
 # ```
 #
 # `launch` takes steps 1 and 3 as a tuple, `(fetch, multiply)`: between them the lanes wait. The memory
@@ -2130,9 +2144,9 @@ print(
 # Then the simplest cut is by item. A *pool* of workers takes items as they come.
 #
 # ```
-#     items      0   1   2   3   4   5         finish in any order:   1 0 3 2 5 4
-#                │   │   │   │   │   │
-#     workers   ─┴───┴───┴── pool ─┴──         results come back in this one:  0 1 2 3 4 5
+#   items     0   1   2   3   4   5  finish in any order:   1 0 3 2 5 4
+#             │   │   │   │   │   │
+#   workers  ─┴───┴───┴── pool ─┴──  results come back in this one:  0 1 2 3 4 5
 # ```
 #
 # *Threads* share memory and start fast; they gain where the work lets go of the interpreter's lock
@@ -2291,26 +2305,29 @@ plt.show()
 # the scales come out of the sum:
 #
 # ```
-#     C[i, j] = Σ A[i, k] · B[k, j]  ≈  Σ (qA · sA) (qB · sB)  =  sA · sB · Σ qA[i, k] · qB[k, j]
-#               k                       k                               k
-#               floats                                                  integers only
+#   C[i, j]  =  Σ A[i, k] · B[k, j]                     floats
+#               k
+#            ≈  Σ (qA[i, k] · sA) · (qB[k, j] · sB)
+#               k
+#            =  sA · sB · Σ qA[i, k] · qB[k, j]            integers only
+#                         k
 # ```
 #
 # Four times as many int8 as float32 fit a register, and the hardware has instructions that multiply
 # int8 and add the products up in int32. One of them does the work of several float instructions.
 #
 # ```
-#    VNNI (x86), dot product (ARM):   four products and their sum, in every 32-bit lane
+#   VNNI (x86), dot product (ARM):   four products and their sum, per 32 bits
 #
-#        ┌────┬────┬────┬────┐
-#        │ a0 │ a1 │ a2 │ a3 │   int8
-#        └─┬──┴─┬──┴─┬──┴─┬──┘
-#        ┌─┴──┬─┴──┬─┴──┬─┴──┐
-#        │ b0 │ b1 │ b2 │ b3 │   int8
-#        └────┴────┴────┴────┘
-#        c  +=  a0·b0 + a1·b1 + a2·b2 + a3·b3      int32
+#       ┌────┬────┬────┬────┐
+#       │ a0 │ a1 │ a2 │ a3 │   int8
+#       └─┬──┴─┬──┴─┬──┴─┬──┘
+#       ┌─┴──┬─┴──┬─┴──┬─┴──┐
+#       │ b0 │ b1 │ b2 │ b3 │   int8
+#       └────┴────┴────┴────┘
+#       c  +=  a0·b0 + a1·b1 + a2·b2 + a3·b3      int32
 #
-#    AMX (x86), tensor cores:         a whole tile of C at once
+#   AMX (x86), tensor cores:         a whole tile of C at once
 # ```
 #
 # Two traps, and both give wrong numbers silently. **Wrapping**: 200 as int8 is -56. Quantizing must
@@ -2647,10 +2664,10 @@ with single_threaded():
 # does the same row by row.)
 #
 # ```
-#     B = 0 2 0 0       values    5  2  7  1
-#         5 0 0 1       rows      1  0  3  1
-#         0 0 0 0       starts    0  1  2  3  4      column j: values[starts[j] : starts[j + 1]]
-#         0 0 7 0
+#   B = 0 2 0 0  values  5  2  7  1
+#       5 0 0 1  rows    1  0  3  1
+#       0 0 0 0  starts  0  1  2  3  4    column j is
+#       0 0 7 0                           values[starts[j] : starts[j + 1]]
 # ```
 #
 # The price: the rows jump, so lanes cannot run down a column of B. The way out is the batch. *One*
@@ -2658,9 +2675,10 @@ with single_threaded():
 # numbers lie next to each other:
 #
 # ```
-#     weight B[k, j]  x  panel[k, :] = [ A[0, k]  A[1, k]  A[2, k] ... ]   one instruction, many rows
-#                                          │        │        │
-#                                       C[0, j]  C[1, j]  C[2, j]          the sums stay in registers
+#   B[k, j]  x  panel[k, :] = [ A[0, k]  A[1, k]  A[2, k] ... ]
+#                                  │        │        │
+#                               C[0, j]  C[1, j]  C[2, j]    one instruction,
+#                                                            many rows
 # ```
 #
 # `multiply_sparse_tile(panel, rows, values, first, last, C, j, col, accumulate)` is that step for one
@@ -2808,7 +2826,7 @@ with inline_check("pruned_matmul"):
     np.testing.assert_array_equal(
         got.data,
         [[50, 2, 7000, 10], [5, 2, 7, 1]],
-        "row k of B holds values[starts[k]:starts[k+1]]; row 2 is empty",
+        "a weight B[k, j] belongs to column j of the result: C[i, j] += A[i, k] * B[k, j]",
     )
     assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
     rng = np.random.default_rng(0)
@@ -2909,12 +2927,11 @@ print(
 # large?
 #
 # ```
-#   train                     compress                    run
-#   Dense(...,                prune_weights_by_magnitude  pruned_matmul(x, sparse weights)
-#     product=cache_friendly_ quantize_layer_weights      quantized_matmul(x, packed weights)
-#     matmul)
-#        │                          │                           │
-#        └── section 5 ──► module 10 (compression) ──► section 7 ┘
+#   train                    compress                    run
+#   Dense(..., product=      prune_weights_by_magnitude  pruned_matmul
+#     cache_friendly_matmul) quantize_layer_weights      quantized_matmul
+#        │                         │                           │
+#        └──────── section 5 ──► module 10 (compression) ──► section 7
 # ```
 #
 # `Dense` takes the product it multiplies with as an argument. So the same network trains on your
@@ -3018,8 +3035,9 @@ plt.show()
 # <details><summary>What to look for</summary>
 #
 # The three loops and your kernel train the same network; one of them takes far longer. The int8
-# network answers fastest, in a quarter of the memory, and its accuracy hardly moves. The pruned one
-# is the smallest that skips work. Whether it is also fast depends on the break-even of section 7.
+# network answers fastest, in a quarter of the memory, and its accuracy hardly moves. The pruned one is the
+# smallest of all, and pays for it: its accuracy falls by several points, even after six more epochs of
+# training. Whether it is also fast depends on the break-even of section 7.
 #
 # </details>
 #
@@ -3081,13 +3099,13 @@ plt.show()
 # %% [markdown]
 # ## 9. What you have
 #
-# You wrote eleven kernels and measured each of them on your own machine:
+# You wrote eleven kernels, and the steps to them, and measured each on your own machine:
 #
 # - **two stopwatches**, which separate waiting from computing and a difference from noise;
 # - **a yardstick**, and a matrix product in blocks, panels and tiles that stands beside a vendor's
 #   library;
 # - **ReLU and its relatives** on vectors, near what the memory gives;
-# - **threads and processes**, used where they pay and only there;
+# - **a grid of blocks and lanes**, threads and processes, used where they pay and only there;
 # - **int8 arithmetic** that saturates, never wraps, and adds up exactly;
 # - **a sparse product** whose break-even you know.
 #
@@ -3103,7 +3121,7 @@ plt.show()
 # - **MLOps** builds on the networks of section 8: packed int8 weights are what you deploy, and their
 #   latency and accuracy are what you watch.
 #
-# Both import this module as `tinytorch.core.kernels`. Export it and grade it once more:
+# Both import this module as `tinytorch.core.kernels`. Test it, and see it beside the libraries:
 #
 # ```
 # tito test --module kernels

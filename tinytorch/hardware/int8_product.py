@@ -75,7 +75,7 @@ def quantizable(array: np.ndarray, scale: float | None, name: str):
     if array.dtype == np.int8:
         return contiguous(array), scale
     narrow = array.dtype in (np.float16, np.float32)
-    array = contiguous(array, np.float32 if narrow else np.float64)
+    array = contiguous(array, np.dtype(np.float32 if narrow else np.float64))
     absmax = _absmax(array)
     if not np.isfinite(absmax):
         raise ValueError(f"{name} holds NaN or inf, which no integer can stand for")
@@ -137,7 +137,7 @@ class Int8Product:
             blocks = max(1, round((last - first) * Q_ROWS * chunks * depth / BLOCK_BYTES))
             tiles = -(-(last - first) // blocks)
             A_panels = panel_buffer("int8 A", (chunks, tiles, Q_ROWS, depth), TILE.a_dtype)
-            sums = panel_buffer("int8 sums", (tiles * Q_ROWS, SLAB * Q_COLS), np.int32) if scales else None
+            sums = panel_buffer("int8 sums", (tiles * Q_ROWS if scales else 0, SLAB * Q_COLS), np.int32)
             for tile in range(first, last, tiles):
                 block = C[tile * Q_ROWS : min(tile + tiles, last) * Q_ROWS]
                 for chunk in range(chunks):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -29,6 +30,9 @@ from tinytorch.hardware.operands import (
 from tinytorch.hardware.sparse_tile import sparse_tile_width
 from tinytorch.hardware.threads import run_chunks
 
+Sparse = Any
+"""A sparse array or matrix of SciPy's; what they have in common, its types do not say."""
+
 
 @dataclass(frozen=True)
 class PrunedWeights:
@@ -44,7 +48,7 @@ class PrunedWeights:
     dtype: np.dtype  # of the weights as they were given
 
     @classmethod
-    def of(cls, B: np.ndarray | scipy.sparse.sparray) -> PrunedWeights:
+    def of(cls, B: np.ndarray | Sparse) -> PrunedWeights:
         """Weights B (K, N), sparse or dense. ValueError where B is not 2-D, TypeError for no real numbers."""
         B = B if isinstance(B, np.ndarray) else by_rows_or_columns(B)
         if len(B.shape) != 2:
@@ -67,7 +71,7 @@ class PrunedWeights:
         return self.cuts[0], self.cuts[-1], self.rows, self.data
 
 
-def by_rows_or_columns(B: scipy.sparse.sparray) -> scipy.sparse.sparray:
+def by_rows_or_columns(B: Sparse) -> Sparse:
     """Sparse weights by rows (CSR) or by columns (CSC)."""
     return B if B.format in ("csr", "csc") else B.tocsc()
 
@@ -93,7 +97,7 @@ class PrunedProduct:
             scatter_row,
         )
 
-    def __call__(self, A: np.ndarray, B: np.ndarray | scipy.sparse.sparray | PrunedWeights) -> np.ndarray:
+    def __call__(self, A: np.ndarray, B: np.ndarray | Sparse | PrunedWeights) -> np.ndarray:
         """A @ B, laid out by columns in memory."""
         sparse = not isinstance(B, np.ndarray | PrunedWeights)
         B = by_rows_or_columns(B) if sparse else B
@@ -124,7 +128,7 @@ class PrunedProduct:
         self.gather_row(a, starts, ends, rows, values, C.reshape(-1))
         return C
 
-    def _few_rows(self, A: np.ndarray, B: scipy.sparse.csr_array) -> np.ndarray:
+    def _few_rows(self, A: np.ndarray, B: Sparse) -> np.ndarray:
         width = sparse_tile_width(A.dtype)
         C, panel = np.zeros((B.shape[1], width), A.dtype), np.zeros((A.shape[1], width), A.dtype)
         self.scatter(A, panel, B.indptr, B.indices, B.data.astype(A.dtype, copy=False), C)
