@@ -1,4 +1,4 @@
-"""A shorter course: which sections go together, what their kernels are worth, what is left of the notebook."""
+"""A shorter course: which sections go together, what their kernels are worth, what is left."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -56,7 +56,7 @@ def test_the_whole_course_keeps_its_points(module):
 
 
 def test_what_is_left_is_a_complete_module(module, master):
-    """Its graded cells are those of the chosen sections, with their new points, and its exported code runs."""
+    """Its graded cells are those of the chosen sections, with their new points; its exported code runs."""
     short = shortened(module, "1-5,9")
     notebook = chosen_notebook(master, short.points, short.chosen)
     check_structure(notebook, short)
