@@ -133,6 +133,7 @@ from tinytorch.hardware import (
     streaming,
     turn,
 )
+from tinytorch.hardware.half import half_relu
 from tinytorch.hardware.int8 import multiply_quantized_tile, release_tiles
 from tinytorch.hardware.int8_product import LIMIT, Q_COLS, Int8Product, PackedWeights, quantizable, step_of
 from tinytorch.hardware.memory import peak_memory
@@ -839,11 +840,6 @@ def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return fitting(out.data if isinstance(out, Tensor) else out, x)
 
 
-def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
-    """`_relu_lanes` for float16, which Numba lacks on CPUs."""
-    np.add(np.maximum(x, 0), 0, out=out)  # + 0 turns -0.0 into 0.0
-
-
 # %% nbgrader={"grade": false, "grade_id": "vectorized_relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tensor:
@@ -866,7 +862,7 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
         out = np.empty_like(x, None, "A")
     else:
         out, x = _result_in(out, x)
-    loop = _relu_float16 if x.dtype.char == "e" else _relu_streamed
+    loop = half_relu if x.dtype.char == "e" else _relu_streamed  # Numba lacks float16 on CPUs
     if x.ndim == 1 and x.flags.forc:
         loop(x, out)
     else:

@@ -25,6 +25,7 @@ from tinytorch.hardware import (
     streaming,
     turn,
 )
+from ..hardware.half import half_relu
 from ..hardware.int8 import multiply_quantized_tile, release_tiles
 from ..hardware.int8_product import LIMIT, Q_COLS, Int8Product, PackedWeights, quantizable, step_of
 from ..hardware.memory import peak_memory
@@ -231,11 +232,6 @@ def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """The array of `out`, and x in the same memory order. ValueError where the result does not fit."""
     return fitting(out.data if isinstance(out, Tensor) else out, x)
 
-
-def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
-    """`_relu_lanes` for float16, which Numba lacks on CPUs."""
-    np.add(np.maximum(x, 0), 0, out=out)  # + 0 turns -0.0 into 0.0
-
 def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tensor:
     """max(x, 0), element by element.
 
@@ -256,7 +252,7 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
         out = np.empty_like(x, None, "A")
     else:
         out, x = _result_in(out, x)
-    loop = _relu_float16 if x.dtype.char == "e" else _relu_streamed
+    loop = half_relu if x.dtype.char == "e" else _relu_streamed  # Numba lacks float16 on CPUs
     if x.ndim == 1 and x.flags.forc:
         loop(x, out)
     else:

@@ -215,6 +215,7 @@ _TINYTORCH = """
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
     quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
+    half_relu
     REAL_NUMBERS real_numbers widths computing_dtypes check_int64 check_product at_least_one contiguous
     fitting peak_memory worker_pool BlockedProduct part_of
     columns row_major Int8Product PackedWeights quantizable
