@@ -118,7 +118,7 @@ def test_warnings_are_output(submit):
 def test_a_failing_cell_costs_only_what_needs_it(submit):
     submission = submit("def f(): return 1", "1 / 0", "def g(:", "def h(): return k()", "def k(): return 3")
     assert call(submission, "f") == 1 and call(submission, "h") == 3
-    assert str(submission.cells[1].error) == "cell 2, line 1: ZeroDivisionError: division by zero"
+    assert str(submission.cells[1].error) == "cell 2, line 1: `1 / 0`: ZeroDivisionError: division by zero"
     assert submission.cells[2].error.type == "SyntaxError" and submission.cells[2].error.line == 1
     with pytest.raises(Unavailable):
         call(submission, "g")
