@@ -23,7 +23,6 @@ from tinytorch.sandbox.zygote import warm_zygote
 CHANCE = ("OutOfTime", "Died", "MemoryError")  # errors that another run may not meet
 
 Progress = Callable[[str, str], None]  # called with a kernel's name and what of it runs next
-
 AMPLE = Limits(  # for the instructor's own code, whose compilation must not come too late on a busy machine
     call_wall_s=120, cell_wall_s=600, kernel_wall_s=1200, submission_wall_s=1200, submission_cpu_s=1200
 )
