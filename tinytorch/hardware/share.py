@@ -13,6 +13,7 @@ from numba.core import cgutils, types
 from numba.core.callconv import Status
 from numba.core.errors import TypingError
 from numba.core.types.containers import BaseTuple
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 
 from tinytorch.hardware import mailbox as words
@@ -74,8 +75,9 @@ def _compiled(typingctx, function, arguments, before: tuple):
     """What Numba has compiled of a function for these arguments, and the signature of the call."""
     if not isinstance(function, types.Dispatcher) or not isinstance(arguments, BaseTuple):
         raise TypingError(f"expected an @njit function and a tuple, not {function} and {arguments}")
-    plain = [types.unliteral(kind) for kind in arguments.types]
+    plain = [unliteral(kind) for kind in arguments.types]
     called = function.get_call_type(typingctx, (*before, *plain), {})
+    assert called is not None  # what does not compile has raised
     compiled = function.dispatcher.overloads[tuple(called.args)]
     _kept.append(compiled)
     return compiled, called
