@@ -181,7 +181,7 @@ def test_a_tensor_that_is_asked_for():
     expect_tensor(Tensor(np.zeros(2, np.float32)), np.float32)
     with pytest.raises(AssertionError, match="expected a Tensor, got an ndarray"):
         expect_tensor(np.zeros(2))
-    with pytest.raises(AssertionError, match="got None: is a `return` missing?"):
+    with pytest.raises(AssertionError, match=r"got None: is a `return` missing\?"):
         expect_tensor(None)
     with pytest.raises(AssertionError, match="expected the dtype float32, got float64"):
         expect_tensor(Tensor(np.zeros(2)), np.float32)
