@@ -48,10 +48,10 @@ def test_the_line_of_the_last_dump(printed, place):
 
 
 def test_one_line_at_each_of_the_last_dumps_is_busy():
-    assert stays_busy(4 * DUMP, FILES, {"check"})
-    assert not stays_busy(3 * DUMP, FILES, {"check"})
-    assert not stays_busy(3 * DUMP + WAITING, FILES, {"check"})
-    assert not stays_busy(4 * DUMP, FILES, {"check", "cell 1"})
+    assert stays_busy(3 * DUMP, FILES, {"check"})
+    assert not stays_busy(2 * DUMP, FILES, {"check"})
+    assert not stays_busy(2 * DUMP + WAITING, FILES, {"check"})
+    assert not stays_busy(3 * DUMP, FILES, {"check", "cell 1"})
 
 
 def test_dumps_are_no_output():

@@ -126,7 +126,7 @@ def _explain(problem: CellError) -> str:
     """An assertion's own message speaks for itself; other errors need their place and type."""
     place = f" ({problem.cell}, line {problem.line})" if problem.line else ""
     if problem.type == "AssertionError":
-        first, *rest = (problem.message or problem.text).splitlines()
+        first, *rest = (problem.message or problem.text or "it fails").splitlines()
         return "\n".join([first + place, *rest])
     return str(problem)
 

@@ -1,9 +1,7 @@
 """Where code was that did not end, or that ended its process.
 
-It is read from the dumps that the process writes into what it prints.
-
-`faulthandler` writes them from a thread in C, so they come even while a compiled loop holds the interpreter.
-They are a submission's output, and may be forged: no more is taken from them than a line of its own cells.
+It is read from the dumps that `inside/lookout.py` writes into what the process prints. They are a
+submission's output, and may be forged: no more is taken from them than a line of its own cells.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import ast
 import re
 from collections.abc import Mapping
 
-ENOUGH = 4  # dumps, one a second
+ENOUGH = 3  # dumps, one a second
 ROOM_KB = 64  # for the dumps, beside what the submission prints
 DUMP = re.compile(
     r"(?:Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!|Fatal Python error: [^\n]*)\n+"
