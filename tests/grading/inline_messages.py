@@ -1,6 +1,6 @@
 """What a student reads in place of a mark: the messages of the inline checks, for mistakes made on purpose.
 
-    python tests/grading/inline_messages.py            the forty typical mistakes of `typical_mistakes.py`
+    python tests/grading/inline_messages.py            the typical mistakes of `bank/mistakes_typical.py`
     python tests/grading/inline_messages.py --bank     the wrong submissions of the bank
     python tests/grading/inline_messages.py WORD ...   those whose name holds one of the words
 
@@ -9,7 +9,6 @@ bank, in the good student's), and only the check of its kernel is run.
 """
 
 import sys
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -27,8 +26,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from grading.bank.mistakes import rounds
+from grading.bank.mistakes_typical import TYPICAL, Typical
 from grading.bank.submissions import ROOT, student, students_submission
-from grading.typical_mistakes import TYPICAL
 
 
 def messages(notebook: nbformat.NotebookNode, module: Module, kernels: list[str]) -> dict[str, str]:
@@ -44,13 +43,15 @@ def messages(notebook: nbformat.NotebookNode, module: Module, kernels: list[str]
     return {name: _explain(error) if error else "" for name, error in found.items()}
 
 
-def of_a_typical_mistake(mistake, module: Module) -> str:
-    """The message for a mistake in the module's own solution."""
-    notebook = read_notebook(ROOT / "kernels_dev.py")
-    for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == mistake.kernel:
-            assert mistake.old in cell.source, f"{mistake.name}: its place is gone"
-            cell.source = cell.source.replace(mistake.old, mistake.new)
+def of_a_typical_mistake(mistake: Typical, module: Module) -> str:
+    """The message for a mistake in the good student's kernel, or in the module's own solution."""
+    if not mistake.module:
+        notebook = students_submission({mistake.kernel: mistake.made_in(student(mistake.kernel))})
+    else:
+        notebook = read_notebook(ROOT / "kernels_dev.py")
+        for cell in notebook.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == mistake.kernel:
+                cell.source = mistake.made_in(cell.source)
     return messages(notebook, module, [mistake.kernel])[mistake.kernel]
 
 
@@ -68,12 +69,9 @@ def main(words: list[str]) -> None:
         return
     for mistake in TYPICAL:
         if not words or any(word in f"{mistake.kernel} {mistake.name}" for word in words):
-            start = time.perf_counter()
             said = of_a_typical_mistake(mistake, module)
             missing = [text for text in mistake.says if text not in said]
-            print(
-                f"=== {mistake.kernel}: {mistake.name} ({time.perf_counter() - start:.0f} s)\n{said or '(passes)'}"
-            )
+            print(f"=== {mistake.kernel}: {mistake.name}\n{said or '(passes)'}")
             print(f"--- LACKS {missing}\n" if missing else "", flush=True)
 
 
