@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbformat import NotebookNode
-
 from tinytorch.course.cells import GradedCell, exported_source, grade_id_of, graded_cells
+from tinytorch.course.lean import NotebookNode
 from tinytorch.course.module import Limits
 from tinytorch.course.notebook import read_notebook
 from tinytorch.sandbox.session import Cell

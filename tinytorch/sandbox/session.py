@@ -61,11 +61,18 @@ class Session:
     the cells, without those that did not end, have run again.
     """
 
-    def __init__(self, zygote: Zygote, cells: list[Cell], check: bool = False):
+    def __init__(
+        self,
+        zygote: Zygote,
+        cells: list[Cell],
+        check: bool = False,
+        on_check: Callable[[str], None] | None = None,
+    ):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
         self.link: socket.socket | None = None
         self.watchdog: Watchdog
         self.refill()
+        self.on_check = on_check  # called with the kernel's name before its check runs
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
         self.elapsed_s = 0.0  # of the last exchange
@@ -104,6 +111,8 @@ class Session:
             cell.error = self._execute(cell.source, cell.label, cell.needed, check=False)
         if cell.check and cell.check_label in self.to_check and cell.error is None:
             self.to_check.discard(cell.check_label)
+            if self.on_check and cell.name:
+                self.on_check(cell.name)
             cell.check_error = self._execute(cell.check, cell.check_label, needed=True, check=True)
 
     def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -191,17 +192,19 @@ class Zygote:
 
 
 _zygotes: dict[tuple, Zygote] = {}
+_starting = threading.Lock()
 
 
 def warm_zygote(sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission") -> Zygote:
     """This process's warm zygote for these settings; started once, ended with the process."""
     hide = () if sandbox == "none" else to_cover(hide)
     key = (os.getpid(), sandbox, limits, hide, role)
-    if key not in _zygotes:
-        if not _zygotes:
-            atexit.register(close)
-        _zygotes[key] = Zygote(sandbox, limits, hide)
-    return _zygotes[key]
+    with _starting:  # a thread may warm up what another one asks for next
+        if key not in _zygotes:
+            if not _zygotes:
+                atexit.register(close)
+            _zygotes[key] = Zygote(sandbox, limits, hide)
+        return _zygotes[key]
 
 
 def close() -> None:
