@@ -130,6 +130,7 @@ def _note_inline(cell: KernelVerdict, session: Session, inline: bool) -> None:
         cell.inline_passed = problem is None
         cell.settled = not (problem and problem.type in CHANCE)
         cell.inline_message = _explain(problem) if problem else None
+        cell.inline_detail = problem.detail if problem else ""
 
 
 def _settled(cell: KernelVerdict) -> bool:
