@@ -198,7 +198,6 @@ import tinytorch.hardware as hardware
 from tinytorch.bench.drawing import axes_for, single_threaded, use_style
 from tinytorch.hardware.ceilings import ceilings
 from tinytorch.hardware.machine_code import machine_code
-from tinytorch.sandbox.inside.checks import inline_check
 
 use_style()
 
@@ -335,6 +334,9 @@ def profile_operation(
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_profile_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+import tracemalloc
+
+from tinytorch.sandbox.inside.checks import expect_close, expect_error, inline_check
 
 with inline_check("profile_operation"):
     report = profile_operation(lambda a, b: a + b, 2, b=40, flops=1, bytes_moved=24)
@@ -342,18 +344,25 @@ with inline_check("profile_operation"):
         f"`result`: expected 42, what the operation returned; got {report['result']!r}"
     )
     assert report["peak_memory_bytes"] is None, "`peak_memory_bytes` must be None unless memory=True"
-    intensity = report["arithmetic_intensity"]
-    assert intensity == 1 / 24, (
-        f"`arithmetic_intensity`: expected flops / bytes_moved = {1 / 24:.4f}, got {intensity}"
-    )
-    expected = 1 / report["wall_s"] / 1e9
-    assert np.isclose(report["gflops"], expected), (
-        f"`gflops`: expected flops / wall_s / 10^9 = {expected:.3g}, got {report['gflops']:.3g}"
-    )
+    for key, expected, formula in (
+        ("arithmetic_intensity", 1 / 24, "flops / bytes_moved"),
+        ("gflops", 1 / report["wall_s"] / 1e9, "flops / wall_s / 10^9"),
+        ("gbytes_per_s", 24 / report["wall_s"] / 1e9, "bytes_moved / wall_s / 10^9"),
+        ("cpu_utilization", report["cpu_s"] / report["wall_s"], "cpu_s / wall_s"),
+    ):
+        expect_close(
+            report[key],
+            expected,
+            f"`{key}` is {formula}",
+            rtol=1e-9,
+            atol=0,
+            mistaken={"upside down": 1 / max(expected, 1e-99), "in percent": 100 * expected},
+        )
+    assert profile_operation(abs, -1, flops=0)["gflops"] == 0, "`gflops`: 0 flops are a number: `is not None`"
 
     waiting = profile_operation(time.sleep, 0.05)
-    assert waiting["wall_s"] >= 0.05, (
-        f"`wall_s`: a sleep of 0.05 s took {waiting['wall_s']:.4f} s: which clock?"
+    assert 0.05 <= waiting["wall_s"] < 5, (
+        f"`wall_s`: a sleep of 0.05 s took {waiting['wall_s']:.4g} s: which clock, and in seconds?"
     )
     assert waiting["cpu_utilization"] < 0.5, (
         f"`cpu_utilization`: expected about 0 for a sleep, got {waiting['cpu_utilization']:.2f}: "
@@ -361,10 +370,25 @@ with inline_check("profile_operation"):
     )
     assert waiting.get("gflops") is None, "`gflops` needs the number of flops; without it, leave it out"
 
+    def busy_elsewhere():
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(sum, range(3_000_000)).result()
+
+    cpu_s = profile_operation(busy_elsewhere)["cpu_s"]
+    assert cpu_s > 0.005, (
+        f"`cpu_s`: got {cpu_s:.4f} s for a busy thread: count all threads (time.process_time)"
+    )
+
     held = profile_operation(np.ones, 1_000_000, memory=True)["peak_memory_bytes"]
     assert 8_000_000 <= held < 9_000_000, (
-        f"`peak_memory_bytes`: expected about 8,000,000 for a million float64, got {held}: see tracemalloc"
+        f"`peak_memory_bytes`: expected about 8,000,000 for a million float64, got {held:,}: "
+        "the peak while it ran, not what is left of it"
     )
+    assert not tracemalloc.is_tracing(), "tracemalloc was left on: it slows down everything after it"
+    calls = []
+    profile_operation(calls.append, 0, memory=True)
+    assert len(calls) == 2, f"memory=True: expected a second call for the memory, 2 in all, got {len(calls)}"
+    expect_error(ZeroDivisionError, profile_operation, lambda: 1 / 0, hint="an exception must come through")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -507,12 +531,21 @@ def _median_ci95(samples: np.ndarray) -> tuple[float, float]:
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_benchmark_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import expect_close, expect_error, inline_check
 
 with inline_check("benchmark_operation"):
     report = benchmark_operation(sorted, list(range(500)), repeats=12)
     samples = np.array(report["samples_s"])
     assert len(samples) == 12, f"`samples_s`: expected 12 samples for repeats=12, got {len(samples)}"
+    known = {
+        "the mean": samples.mean(),
+        "the median": np.median(samples),
+        "the upper of the two in the middle": np.sort(samples)[6],
+        "the smallest": samples.min(),
+        "the largest": samples.max(),
+        "the standard deviation divided by n (ddof=0)": samples.std(),
+        "a percentile that was not interpolated (linear)": np.percentile(samples, 95, method="higher"),
+    }
     for key, expected in {
         "median_s": np.median(samples),
         "mean_s": samples.mean(),
@@ -520,22 +553,33 @@ with inline_check("benchmark_operation"):
         "min_s": samples.min(),
         "p95_s": np.percentile(samples, 95),
     }.items():
-        assert np.isclose(report[key], expected), (
-            f"`{key}`: expected {expected:.3e} from samples_s, got {report[key]:.3e}"
+        expect_close(report[key], expected, f"`{key}`, of samples_s", rtol=1e-9, atol=0, mistaken=known)
+    resamples = np.random.default_rng(1).choice(samples, (2000, 12))
+    medians, got = np.median(resamples, axis=1), np.array(report["ci95_s"])
+    off = np.abs(got - np.percentile(medians, [2.5, 97.5])).sum()
+    for name, other in {
+        "of the means of resamples": np.percentile(resamples.mean(axis=1), [2.5, 97.5]),
+        "of the samples, not of medians of resamples": np.percentile(samples, [2.5, 97.5]),
+        "of 80 % of the medians": np.percentile(medians, [10, 90]),
+    }.items():
+        assert off <= np.abs(got - other).sum(), (
+            f"`ci95_s`: expected the percentiles 2.5 and 97.5 of the medians of 2,000 resamples, "
+            f"got {got[0]:.3e} to {got[1]:.3e}: the interval {name}"
         )
-    low, high = report["ci95_s"]
-    assert low <= report["median_s"] <= high, (
-        f"`ci95_s`: the median {report['median_s']:.3e} must lie in it, got ({low:.3e}, {high:.3e})"
-    )
 
     calls = []
-    benchmark_operation(calls.append, 0, warmup=4, repeats=6)
+    waits = benchmark_operation(
+        lambda: time.sleep(0.03 if calls.append(0) or len(calls) <= 4 else 0.001), warmup=4, repeats=6
+    )
     assert len(calls) == 10, f"warmup=4, repeats=6: expected 10 calls in all, got {len(calls)}"
+    got = waits["samples_s"]
+    assert len(got) == 6, f"`samples_s`: expected 6 samples, without those of the warm-up, got {len(got)}"
+    assert 0.001 <= np.median(got) < 0.03, (
+        f"`samples_s`: a sleep of 0.001 s took {np.median(got):.4g} s: seconds on the wall, without the warm-up"
+    )
 
     order = []
-    report = benchmark_operation(
-        lambda: order.append("A"), warmup=0, repeats=3, baseline=lambda: order.append("B")
-    )
+    benchmark_operation(lambda: order.append("A"), warmup=0, repeats=3, baseline=lambda: order.append("B"))
     assert all(set(pair) == {"A", "B"} for pair in zip(order[::2], order[1::2], strict=True)), (
         f"baseline: expected pairs of A and B in turn, got {' '.join(order)}"
     )
@@ -549,12 +593,7 @@ with inline_check("benchmark_operation"):
     assert report["significant"] == (not low <= 1 <= high), (
         f"`significant`: got {report['significant']}, but does ({low:.2f}, {high:.2f}) exclude 1?"
     )
-    try:
-        benchmark_operation(sorted, [], repeats=0)
-    except ValueError:
-        pass
-    else:
-        raise AssertionError("repeats=0 must raise ValueError: there would be nothing to report")
+    expect_error(ValueError, benchmark_operation, sorted, [], repeats=0, hint="repeats=0: nothing to report")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -672,31 +711,42 @@ def _three_loops(A, B, C):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_matmul_baseline", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
-with inline_check("matmul_baseline"):
+with inline_check("matmul_baseline", loops=["_three_loops"]):
     A, B = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[1, 0], [0, 1], [2, -1]])
     got = matmul_baseline(A, B)
-    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
-    np.testing.assert_array_equal(
-        got.data,
-        [[7, -1], [16, -1]],
-        "C[i, j] is row i of A times column j of B: which index runs along which axis?",
-    )
+    expect_tensor(got)
+    expect_equal(got, [[7, -1], [16, -1]], "C[i, j] is row i of A times column j of B")
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((7, 5)).astype(np.float32), rng.standard_normal((5, 11)).astype(np.float32)
-    got = matmul_baseline(A, B).data
-    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
-    expected = (A[:, :, None].astype(float) * B).sum(axis=1)
-    np.testing.assert_allclose(
-        got, expected, rtol=1e-4, atol=1e-5, err_msg="(7, 5) times (5, 11): are M, K, N mixed up?"
+    expected = A.astype(float) @ B.astype(float)
+    got = matmul_baseline(A, B)
+    expect_tensor(got, np.float32, "float32 operands")
+    expect_close(got, expected, "(7, 5) times (5, 11): are M, K, N mixed up?")
+    expect_close(
+        matmul_baseline(B.T, A.T), expected.T, "transposed views: take numbers by index, not by place"
     )
-    try:
-        matmul_baseline(A, A)
-    except ValueError as error:
-        assert "(7, 5)" in str(error), f"the message should name the shapes, got: {error}"
-    else:
-        raise AssertionError("(7, 5) times (7, 5) must raise ValueError")
+    got = matmul_baseline(A.astype(float), B.astype(float))
+    expect_tensor(got, np.float64, "float64 operands")
+    expect_close(got, expected, "float64 operands", rtol=1e-12, atol=1e-12)
+    for dtype, number in ((np.int8, 100), (np.int32, 2**20), (np.int64, 2**21 + 1)):
+        long = np.full((1, 5000), number, dtype)
+        got = matmul_baseline(long, long.T)
+        expect_tensor(got, np.int64, f"{np.dtype(dtype)} operands: integers are computed in int64")
+        expect_equal(got, [[5000 * number**2]], f"5,000 times {number} * {number}, in {np.dtype(dtype)}")
+    bad = matmul_baseline(np.array([[0.0, 1.0]]), np.array([[np.nan, 1.0], [1.0, 1.0]]))
+    expect_equal(bad, [[np.nan, 1]], "0 * NaN is NaN: no term of the sum may be left out")
+    expect_error(ValueError, matmul_baseline, A, A, says=("(7, 5)",), hint="(7, 5) times (7, 5)")
+    huge = np.array([[2**64 - 1]], np.uint64)
+    expect_error(ValueError, matmul_baseline, huge, huge, hint="2^64 - 1 does not fit int64")
+    expect_error(TypeError, matmul_baseline, A + 1j, B, hint="complex numbers")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -891,39 +941,41 @@ _relu_streamed = streaming(_relu_lanes)  # piece by piece: given
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_vectorized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import expect_equal, expect_error, expect_tensor, inline_check
 
-with inline_check("vectorized_relu"):
+with inline_check("vectorized_relu", loops=["_relu_lanes"]):
     x = np.array([-2.5, -0.25, 0.0, 0.25, 2.5], np.float32)
     got = vectorized_relu(x)
-    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
-    np.testing.assert_array_equal(
-        got.data, [0, 0, 0, 0.25, 2.5], "negative numbers become 0, the others stay"
+    expect_tensor(got, np.float32, "a float32 input")
+    expect_equal(
+        got, [0, 0, 0, 0.25, 2.5], "negative numbers become 0, the others stay", mistaken={"|x|": np.abs(x)}
     )
-    np.testing.assert_array_equal(
-        x, np.array([-2.5, -0.25, 0, 0.25, 2.5], np.float32), "the input must not change"
-    )
+    rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64, np.int8, np.int64):
-        got = vectorized_relu(np.array([[-3, 3]], dtype)).data
-        assert got.dtype == dtype, f"a {np.dtype(dtype)} input: expected the same dtype, got {got.dtype}"
-        assert got.shape == (1, 2), f"expected the shape of the input, (1, 2), got {got.shape}"
-    special = vectorized_relu(np.array([np.nan, -np.inf, np.inf, -0.0])).data
-    np.testing.assert_array_equal(special, [np.nan, 0, np.inf, 0], "NaN stays NaN, -inf gives 0, inf stays")
-    assert not np.signbit(special[3]), (
-        "-0.0 must give 0.0, got -0.0: they compare equal, look at the sign bit"
-    )
+        x = (rng.standard_normal(1001) * 50).astype(dtype)
+        if x.dtype.kind == "f":
+            x[[3, 500, 1000]], x[[4, 700]], x[[5, 999]], x[6] = np.nan, -0.0, -np.inf, np.inf
+        x[7] = 2**53 + 1 if dtype == np.int64 else x[7]
+        got = vectorized_relu(x)
+        expect_tensor(got, dtype, f"a {np.dtype(dtype)} input")
+        expected = np.where(x > 0, x, np.where(x == x, x.dtype.type(0), x))
+        hint = f"1001 numbers of {np.dtype(dtype)}: max(x, 0); NaN stays NaN, -0.0 gives 0.0"
+        expect_equal(got, expected, hint, signed_zeros=True)
+    x = np.arange(-6.0, 6).reshape(3, 4)
+    for view, layout in (
+        (x.T, "transposed"),
+        (x[:, ::2], "every second column"),
+        (x.astype(">f8"), "big-endian"),
+    ):
+        expect_equal(vectorized_relu(view), np.maximum(view, 0), f"{layout}: elements must keep their places")
+    expect_error(TypeError, vectorized_relu, np.array(["a"]), hint="strings have no maximum with 0")
     for size in (1, 15, 16, 17, 1001):
         memory = np.full(size + 64, -7, np.float32)
         vectorized_relu(np.arange(size, dtype=np.float32) - 5, out=memory[:size])
-        np.testing.assert_array_equal(
+        expect_equal(
             memory[:size], np.maximum(np.arange(size) - 5, 0), f"{size} numbers: is the tail complete?"
         )
         assert (memory[size:] == -7).all(), f"{size} numbers: your loop wrote beyond the end; count the tail"
-    np.testing.assert_array_equal(
-        vectorized_relu(np.arange(-6.0, 6).reshape(3, 4).T).data,
-        np.maximum(np.arange(-6.0, 6).reshape(3, 4).T, 0),
-        "a transposed array: elements must keep their places",
-    )
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -1102,35 +1154,53 @@ def vectorized_operations(x: ArrayOrTensor, y: ArrayOrTensor) -> dict[str, Tenso
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_vectorized_operations", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
 with inline_check("vectorized_operations"):
-    x, y = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), np.array([[4.0, 6.0], [3.0, 4.0]], np.float32)
-    got = vectorized_operations(x, y)
-    for name, expected in {
-        "element_wise_multiply": [[4, 12], [9, 16]],
-        "element_wise_add": [[5, 8], [6, 8]],
-        "squared_difference": [[9, 16], [0, 0]],
-        "euclidean_distance": 5,
-        "dot_product": 41,
-    }.items():
-        assert name in got, f"expected an entry {name!r}, got {sorted(got)}"
-        assert isinstance(got[name], Tensor), f"{name}: expected a Tensor, got {type(got[name]).__name__}"
-        np.testing.assert_allclose(got[name].data, expected, rtol=1e-6, err_msg=name)
-        assert got[name].dtype == np.float32, f"{name}: expected float32 for float32, got {got[name].dtype}"
-    narrow = vectorized_operations(np.array([100, -100], np.int8), np.array([100, 100], np.int8))
-    np.testing.assert_array_equal(
-        narrow["element_wise_add"].data, [200, 0], "100 + 100 = 200 does not fit int8: widen first"
-    )
-    assert narrow["dot_product"].data == 0, f"100*100 - 100*100: expected 0, got {narrow['dot_product'].data}"
-    try:
-        vectorized_operations(x, np.ones((2, 3), np.float32))
-    except ValueError as error:
-        assert "(2, 2)" in str(error) and "(2, 3)" in str(error), (
-            f"the message should name both shapes, got: {error}"
-        )
-    else:
-        raise AssertionError("shapes (2, 2) and (2, 3) must raise ValueError")
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        x, y = rng.standard_normal((2, 3, 4)).astype(dtype)
+        got = vectorized_operations(x, y)
+        difference = x.astype(float) - y
+        known = {
+            "a mean instead of a sum": (x * y).mean(),
+            "without the root": (difference**2).sum(),
+            "not squared": np.abs(difference),
+            "of the sum, not of the difference": (x + y) ** 2,
+        }
+        results = {
+            "element_wise_multiply": x.astype(float) * y,
+            "element_wise_add": x.astype(float) + y,
+            "squared_difference": difference**2,
+            "euclidean_distance": np.sqrt((difference**2).sum()),
+            "dot_product": (x.astype(float) * y).sum(),
+        }
+        assert sorted(got) == sorted(results), f"expected the entries {sorted(results)}, got {sorted(got)}"
+        for name, expected in results.items():
+            expect_tensor(got[name], dtype, f"{name}, of {np.dtype(dtype)}")
+            rtol = 1e-5 if dtype == np.float32 else 1e-12
+            expect_close(got[name], expected, name, rtol=rtol, atol=rtol, mistaken=known)
+    for dtype, big in ((np.int8, 100), (np.int16, 30_000), (np.int32, 2**31 - 1), (np.int64, 2**31 + 1)):
+        x, y = np.array([big, -big], dtype), np.array([big, 1], dtype)
+        got = vectorized_operations(x, y)
+        hint = f"{big} and {big} of {np.dtype(dtype)}: widen to int64 first"
+        expect_equal(got["element_wise_add"], [2 * big, 1 - big], hint)
+        expect_equal(got["element_wise_multiply"], [big * big, -big], hint)
+        expect_close(got["euclidean_distance"], big + 1, f"the distance: {hint}", rtol=1e-15, atol=0)
+    far = vectorized_operations(np.array([2**40, 3]), np.array([-(2**40), 0]))["euclidean_distance"]
+    expect_close(far, (2.0**82 + 9) ** 0.5, "a distance of integers whose square does not fit int64", atol=0)
+    near = vectorized_operations(np.array([1, 1]), np.array([0, 0]))["euclidean_distance"]
+    expect_close(near, 2**0.5, "the distance of integers is no integer", rtol=1e-15, atol=0)
+    shapes = (np.ones((2, 2)), np.ones((2, 3)))
+    expect_error(ValueError, vectorized_operations, *shapes, says=("(2, 2)", "(2, 3)"), hint="shapes differ")
+    expect_error(ValueError, vectorized_operations, np.ones((2, 1)), np.ones((2, 3)), hint="no broadcasting")
+    expect_error(TypeError, vectorized_operations, np.ones(2) + 1j, np.ones(2), hint="complex numbers")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -1732,37 +1802,51 @@ _product = BlockedProduct(_one_row, _one_panel, _five_loops)
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_cache_friendly_matmul", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
-with inline_check("cache_friendly_matmul"):
+LOOPS = ["_one_panel", "_pack", "_five_loops", "_one_row"]
+with inline_check("cache_friendly_matmul", loops=LOOPS):
     rng = np.random.default_rng(0)
-    for rows, depth, columns in ((1, 1, 1), (3, 5, 2), (40, 24, 56), (17, 300, 67), (131, 9, 5)):
+    for rows, depth, columns in (
+        (1, 1, 1),
+        (3, 5, 2),
+        (40, 24, 56),
+        (17, 300, 67),
+        (131, 9, 5),
+        (70, 1100, 70),
+    ):
         A = rng.standard_normal((rows, depth)).astype(np.float32)
         B = rng.standard_normal((depth, columns)).astype(np.float32)
-        expected = A.astype(float) @ B.astype(float)
         for block_size in (None, 1, 16, 50):
             got = cache_friendly_matmul(A, B, block_size)
-            assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
-            np.testing.assert_allclose(
-                got.data,
-                expected,
-                rtol=1e-4,
-                atol=1e-4,
-                err_msg=f"{A.shape} times {B.shape}, block {block_size}: the last block is shorter",
-            )
+            expect_tensor(got, np.float32, "float32 operands")
+            hint = f"{A.shape} times {B.shape}, block_size={block_size}"
+            expect_close(got, A.astype(float) @ B.astype(float), hint, atol=1e-3)
+    wide = rng.standard_normal((20, 1300)).astype(np.float32)
+    expect_close(cache_friendly_matmul(wide.T, wide), wide.T @ wide, "many blocks", atol=1e-3)
     A, B = rng.integers(-9, 9, (33, 70)), rng.integers(-9, 9, (70, 20))
-    np.testing.assert_array_equal(cache_friendly_matmul(A, B, 16).data, A @ B, "integers must be exact")
-    np.testing.assert_array_equal(
-        cache_friendly_matmul(A.T.copy().T, B[:, ::-1]).data,
-        A @ B[:, ::-1],
-        "a transposed A and a reversed view of B",
-    )
-    try:
-        cache_friendly_matmul(A, B, block_size=0)
-    except ValueError:
-        pass
-    else:
-        raise AssertionError("block_size=0 must raise ValueError")
+    expect_equal(cache_friendly_matmul(A, B, 16), A @ B, "integers must be exact")
+    got = cache_friendly_matmul(A.T.copy().T, B[:, ::-1])
+    expect_equal(got, A @ B[:, ::-1], "a transposed A and a reversed view of B")
+    big = np.full((2, 2), 2**31 - 1, np.int32)
+    got = cache_friendly_matmul(big, big.T)
+    expect_tensor(got, np.int64, "int32 operands: integers are computed in int64")
+    expect_equal(got, np.full((2, 2), 2 * (2**31 - 1) ** 2), "int32 operands: exact, in int64")
+    A = np.ones((3, 4), np.float32)
+    A[1, 2] = np.nan
+    expect_equal(cache_friendly_matmul(A, A[0, :, None]), A @ A[0, :, None], "NaN spoils its row of C")
+    half = cache_friendly_matmul(np.full((2, 300), 0.3, np.float16), np.ones((300, 2), np.float16))
+    expect_close(half, np.full((2, 2), 300 * float(np.float16(0.3))), "float16: add up in float32", rtol=1e-3)
+    expect_error(ValueError, cache_friendly_matmul, A, A, says=("(3, 4)",), hint="(3, 4) times (3, 4)")
+    for size in (0, -1):
+        expect_error(ValueError, cache_friendly_matmul, A, A.T, block_size=size, hint=f"block_size={size}")
+    expect_error(TypeError, cache_friendly_matmul, A, A.T + 1j, hint="complex numbers")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -1961,33 +2045,31 @@ def _relu_lane(block, lane, lanes, x, out):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_parallel_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import expect_equal, expect_error, expect_tensor, inline_check
 
 with inline_check("parallel_relu"):
     for shape in ((), (5,), (4, 7), (0, 3), (1201, 1009)):
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         for workers in (1, 2, 3):
             got = parallel_relu(x, workers)
-            assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
-            np.testing.assert_array_equal(
-                got.data, np.maximum(x, 0), f"shape {shape}, {workers} workers: is the last chunk complete?"
-            )
-            assert got.dtype == np.float32, f"expected float32, got {got.dtype}"
+            expect_tensor(got, np.float32, "a float32 input")
+            hint = f"shape {shape}, {workers} workers: is the last chunk complete?"
+            expect_equal(got, np.where(x > 0, x, np.float32(0)), hint, signed_zeros=True)
     x = np.arange(-1_100_003, 1_100_000)  # enough for two workers, and no multiple of the lanes
-    np.testing.assert_array_equal(
-        parallel_relu(x, 2).data, np.maximum(x, 0), "a large array, 2 workers: is the last block complete?"
+    expect_equal(
+        parallel_relu(x, 2), np.maximum(x, 0), "2,200,003 numbers, 2 workers: is the last block complete?"
     )
     x = x[:2_200_000].reshape(2200, 1000)
-    np.testing.assert_array_equal(
-        parallel_relu(x.T, 2).data, np.maximum(x.T, 0), "a transposed array, 2 workers"
-    )
-    assert np.isnan(parallel_relu(np.array([np.nan])).data[0]), "NaN must stay NaN"
-    try:
-        parallel_relu(x, num_workers=0)
-    except ValueError:
-        pass
-    else:
-        raise AssertionError("num_workers=0 must raise ValueError")
+    expect_equal(parallel_relu(x.T, 2), np.maximum(x.T, 0), "a transposed array, 2 workers")
+    for size in (4, 4_000_000):
+        x = np.full(size, -0.0, np.float32)
+        x[[0, -1]], x[1] = np.nan, -3
+        expected = np.zeros(size, np.float32)
+        expected[[0, -1]] = np.nan
+        hint = f"{size:,} numbers: NaN stays NaN, -0.0 gives 0.0"
+        expect_equal(parallel_relu(x, 2), expected, hint, signed_zeros=True)
+    for workers in (0, -1):
+        expect_error(ValueError, parallel_relu, x, num_workers=workers, hint=f"num_workers={workers}")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2206,40 +2288,72 @@ def parallel_batch_processing(
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_parallel_batch_processing", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+import os
+import threading
+
+from tinytorch.sandbox.inside.checks import expect_error, inline_check
 
 with inline_check("parallel_batch_processing"):
     got = parallel_batch_processing([3, 1, 2], lambda item: item * item, num_workers=2)
     assert list(got) == [9, 1, 4], f"expected the squares in the order of the items, [9, 1, 4], got {got}"
-
-    def slow_for_small(item):
-        time.sleep(0.02 * (4 - item))
-        return item
-
-    start = time.perf_counter()
-    got = parallel_batch_processing(range(4), slow_for_small, num_workers=4)
-    elapsed = time.perf_counter() - start
-    assert list(got) == [0, 1, 2, 3], f"later items finish first here; expected [0, 1, 2, 3], got {got}"
-    assert elapsed < 0.18, (
-        f"four sleeps of 0.2 s in all, 4 workers: expected about 0.08 s, took {elapsed:.2f} s"
+    got = parallel_batch_processing(np.arange(6).reshape(3, 2), lambda item: int(item.sum()))
+    assert list(got) == [1, 5, 9], (
+        f"a batch in one array: expected a result for each row, [1, 5, 9], got {got}"
     )
 
+    running, most, calls = [], [], []
+
+    def slow_for_small(item):
+        calls.append(item)
+        running.append(item)
+        most.append(len(running))
+        time.sleep(0.02 * (4 - item % 4))
+        running.remove(item)
+        return item
+
+    got = parallel_batch_processing(range(8), slow_for_small, num_workers=4)
+    assert list(got) == list(range(8)), f"later items finish first here; expected 0 to 7 in order, got {got}"
+    assert sorted(calls) == list(range(8)), (
+        f"each item once: expected 8 calls, for 0 to 7, got {sorted(calls)}"
+    )
+    assert max(most) > 1, "four workers, but only one item was worked on at a time: submit all, then collect"
+    assert max(most) <= 4, f"num_workers=4, but {max(most)} items were worked on at once"
+
     def reciprocal(item):
+        time.sleep(0.03 if item == 0 else 0)
         return 1 / item
 
     try:
-        parallel_batch_processing([1, 2, 4, 0, 0], reciprocal)
+        parallel_batch_processing([1, 2, 4, 0, "no number"], reciprocal)
     except ZeroDivisionError as error:
         notes = getattr(error, "__notes__", [])
         assert "batch item 3" in notes, f"expected the note 'batch item 3' on the exception, got {notes}"
+    except Exception as error:
+        raise AssertionError(
+            f"items 3 and 4 fail; expected item 3's ZeroDivisionError itself, got {type(error).__name__}: {error}"
+        ) from error
     else:
         raise AssertionError("the exception of a failing item must come through")
-    with ThreadPoolExecutor(2) as pool:
-        got = parallel_batch_processing([1, 2], reciprocal, executor=pool)
-        assert list(got) == [1, 0.5], f"an executor of the caller: expected [1.0, 0.5], got {got}"
-        assert pool.submit(abs, -1).result() == 1, "an executor of the caller must be left open"
-    got = parallel_batch_processing([1, 2], reciprocal, num_workers=2, executor="process")
-    assert list(got) == [1, 0.5], f'executor="process": expected [1.0, 0.5], got {got}'
+    with ThreadPoolExecutor(2, thread_name_prefix="the caller's") as pool:
+        got = parallel_batch_processing(
+            [1, 2], lambda item: threading.current_thread().name[:12], executor=pool
+        )
+        assert set(got) == {"the caller's"}, f"an executor of the caller must do the work, not {set(got)}"
+        try:
+            pool.submit(abs, -1)
+        except RuntimeError:
+            raise AssertionError("an executor of the caller must be left open: it was shut down") from None
+    got = parallel_batch_processing([1, 2], lambda item: os.getpid(), num_workers=2, executor="process")
+    assert os.getpid() not in got, 'executor="process" must run in other processes, and ran in this one'
+    for workers in (0, -1):
+        expect_error(
+            ValueError,
+            parallel_batch_processing,
+            [1],
+            abs,
+            num_workers=workers,
+            hint=f"num_workers={workers}",
+        )
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2427,47 +2541,72 @@ _int8 = Int8Product(_quantize, _multiply_block, _dequantize)
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_quantized_matmul", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
-with inline_check("quantized_matmul"):
-    got = quantized_matmul(np.array([[100, 100]], np.int8), np.array([[100], [100]], np.int8)).data
-    assert got.dtype == np.int32, (
-        f"two int8 operands without scales: expected the exact int32 product, got {got.dtype}"
-    )
-    assert got[0, 0] == 20_000, (
-        f"100*100 + 100*100: expected 20000, got {got[0, 0]}: add up in int32, not in int8"
-    )
+with inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_dequantize"]):
+    got = quantized_matmul(np.full((1, 300), 100, np.int8), np.full((300, 1), 100, np.int8))
+    expect_tensor(got, np.int32, "two int8 operands without scales give the exact int32 product")
+    expect_equal(got, [[3_000_000]], "300 times 100 * 100: add up in int32")
+    deep = np.full((1, 140_000), 127, np.int8)
+    expect_equal(quantized_matmul(deep, deep.T), [[140_000 * 127**2]], "past K = 131,071: add up in int64")
 
-    eye = np.eye(4, dtype=np.float32)
-    got = quantized_matmul(np.array([[128, -300, 5.5, 1e9]], np.float32), eye, 1.0, 1.0).data
-    np.testing.assert_array_equal(
-        got, [[127, -127, 6, 127]], "quantizing saturates at ±127 and rounds to nearest"
+    eye = np.eye(6, dtype=np.float32)
+    x = np.array([[128, -300, 5.5, 1e9, -127.6, 0]], np.float32)
+    expect_equal(
+        quantized_matmul(x, eye, 1.0, 1.0), [[127, -127, 6, 127, -127, 0]], "quantizing saturates at ±127"
     )
-    got = quantized_matmul(np.array([[0.5, 1.5, 2.5, -0.5]], np.float32), eye, 1.0, 1.0).data
-    np.testing.assert_array_equal(got, [[0, 2, 2, 0]], "halves round to the even neighbour: see np.rint")
+    x = np.array([[0.5, 1.5, 2.5, -0.5, 0.7, -1.2]], np.float32)
+    known = {"cut off (towards 0)": [[0, 1, 2, 0, 0, -1]], "never quantized": x}
+    got = quantized_matmul(x, eye, 1.0, 1.0)
+    expect_equal(
+        got, [[0, 2, 2, 0, 1, -1]], "halves round to the even neighbour: see np.rint", mistaken=known
+    )
 
     rng = np.random.default_rng(0)
-    for rows, depth, columns in ((1, 1, 1), (13, 17, 11), (66, 130, 67), (2, 3, 70)):
+    for rows, depth, columns in ((1, 1, 1), (13, 17, 11), (66, 130, 67), (2, 3, 70), (70, 1100, 70)):
         A = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
         B = rng.integers(-128, 128, (depth, columns)).astype(np.int8)
-        np.testing.assert_array_equal(
-            quantized_matmul(A, B).data,
-            A.astype(np.int64) @ B.astype(np.int64),
-            f"{A.shape} times {B.shape}, int8: exact in every element; look at the edges of blocks",
+        expected = A.astype(np.int64) @ B.astype(np.int64)
+        expect_equal(
+            quantized_matmul(A, B), expected, f"{A.shape} times {B.shape}, int8: exact in every element"
         )
-    A, B = rng.standard_normal((20, 30)).astype(np.float32), rng.standard_normal((30, 25)).astype(np.float32)
-    got = quantized_matmul(A, B).data
-    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
-    error = np.abs(got - A @ B).max() / np.abs(A @ B).max()
-    assert error < 0.03, (
-        f"expected an error of about 1 %, got {error:.1%}: the scale is absmax / 127, for each operand"
+    expect_close(
+        quantized_matmul(A, B, 0.5, 0.25), expected / 8, "int8 with scales 0.5 and 0.25: sums * 0.125"
     )
-    try:
-        quantized_matmul(np.array([[np.nan]]), np.array([[1.0]]))
-    except ValueError:
-        pass
-    else:
-        raise AssertionError("NaN has no int8 value: it must raise ValueError")
+    expect_close(quantized_matmul(A, B, 0.5), expected / 2, "int8 with one scale, 0.5: sums * 0.5")
+    got = quantized_matmul(A, eye[:1].repeat(1100, 0) * 127)
+    expect_close(got, A.astype(float) @ (eye[:1].repeat(1100, 0) * 127), "an int8 A is quantized already")
+
+    A, B = rng.uniform(-1, 0.3, (20, 30)).astype(np.float32), rng.standard_normal((30, 25)).astype(np.float32)
+    steps = [np.abs(X).max() / 127 for X in (A, B)]
+    q = [np.rint(X.astype(float) / step) for X, step in zip((A, B), steps, strict=True)]
+    got = quantized_matmul(A, B)
+    expect_tensor(got, np.float32, "float32 operands")
+    known = {"as if nothing were quantized": A.astype(float) @ B}
+    expect_close(
+        got,
+        q[0] @ q[1] * steps[0] * steps[1],
+        "the scale of each operand is its absmax / 127",
+        rtol=1e-3,
+        atol=2e-4 * np.abs(got.data).max(),
+        mistaken=known,
+    )
+    expect_equal(
+        quantized_matmul(np.zeros((2, 3)), np.ones((3, 2))), np.zeros((2, 2)), "zeros: the scale is 1"
+    )
+    apart = quantized_matmul(np.full((1, 1), 1e-30), np.full((1, 1), 1e30))
+    expect_close(apart, [[1.0]], "scales far apart: multiply them with each other first")
+    for bad, hint in ((np.nan, "NaN has no int8 value"), (np.inf, "infinity has no int8 value")):
+        expect_error(ValueError, quantized_matmul, np.array([[bad]]), np.array([[1.0]]), hint=hint)
+    for scale in (0.0, -1.0):
+        expect_error(ValueError, quantized_matmul, A, B, scale, hint=f"scale_A={scale}")
+    expect_error(TypeError, quantized_matmul, A, B, "0.1", hint="a scale that is no number")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2598,34 +2737,39 @@ def _quantized_relu_loop(x, step, result):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_quantized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
-with inline_check("quantized_relu"):
-    got = quantized_relu(np.array([-128, -1, 0, 1, 127], np.int8)).data
-    assert got.dtype == np.int8, f"int8 in: expected int8 out, got {got.dtype}"
-    np.testing.assert_array_equal(got, [0, 0, 0, 1, 127], "int8: max(q, 0)")
-    got = quantized_relu(np.array([-3, -0.4, 0, 0.6, 1.1, 5.2], np.float32), 0.5).data
-    assert got.dtype == np.float32, f"float32 in: expected float32 out, got {got.dtype}"
-    np.testing.assert_allclose(
-        got, [0, 0, 0, 0.5, 1, 5], err_msg="scale 0.5: round(x / 0.5), max with 0, times 0.5"
-    )
-    got = quantized_relu(np.array([128, 300, 1e9, -1e9], np.float32), 1.0).data
-    np.testing.assert_array_equal(
-        got, [127, 127, 127, 0], "quantizing saturates at 127: a cast to int8 wraps around"
-    )
+with inline_check("quantized_relu", loops=["_quantized_relu_loop"]):
+    got = quantized_relu(np.array([-128, -1, 0, 1, 127], np.int8))
+    expect_tensor(got, np.int8, "int8 in, int8 out")
+    expect_equal(got, [0, 0, 0, 1, 127], "int8: max(q, 0)")
+    x = np.array([-3, -0.4, 0, 0.6, 1.1, 5.2], np.float32)
+    got = quantized_relu(x, 0.5)
+    expect_tensor(got, np.float32, "float32 in, float32 out")
+    known = {"still in int8 steps: times the scale": [0, 0, 0, 1, 2, 10], "never quantized": np.maximum(x, 0)}
+    hint = "scale 0.5: round(x / 0.5), max with 0, times 0.5"
+    expect_close(got, [0, 0, 0, 0.5, 1, 5], hint, mistaken=known | {"cut off": [0, 0, 0, 0.5, 1, 5.0]})
+    got = quantized_relu(np.array([0.5, 1.5, 2.5, 3.5, -0.2], np.float32), 1.0)
+    expect_equal(got, [0, 2, 2, 4, 0], "halves round to the even neighbour: see np.rint", signed_zeros=True)
+    got = quantized_relu(np.array([128, 300, 1e9, -1e9], np.float32), 1.0)
+    expect_equal(got, [127, 127, 127, 0], "quantizing saturates at 127: a cast to int8 wraps around")
     x = np.array([-63.5, 12.6, 30.1], np.float32)
-    np.testing.assert_allclose(
-        quantized_relu(x).data, [0, 12.5, 30], rtol=1e-6, err_msg="the scale is max|x| / 127, here 0.5"
-    )
-    np.testing.assert_array_equal(
-        quantized_relu(np.zeros(3, np.float32)).data, np.zeros(3), "zeros: the scale is 1"
-    )
-    try:
-        quantized_relu(x, scale=0.0)
-    except ValueError:
-        pass
-    else:
-        raise AssertionError("scale=0 must raise ValueError")
+    expect_close(quantized_relu(x), [0, 12.5, 30], "the scale is max|x| / 127, here 0.5", rtol=1e-6)
+    expect_equal(quantized_relu(np.zeros(3, np.float32)), np.zeros(3), "zeros: the scale is 1")
+    x = np.random.default_rng(0).standard_normal((30, 41))
+    got, step = quantized_relu(x), np.abs(x).max() / 127
+    expect_tensor(got, np.float64, "float64 in, float64 out")
+    expect_close(got, np.maximum(np.rint(x / step), 0) * step, "float64, (30, 41)", rtol=1e-12, atol=1e-12)
+    for bad in (np.nan, np.inf):
+        expect_error(ValueError, quantized_relu, np.array([bad, 1.0]), hint=f"{bad} has no int8 value")
+    for scale in (0.0, -1.0):
+        expect_error(ValueError, quantized_relu, x, scale=scale, hint=f"scale={scale}")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2811,37 +2955,48 @@ _sparse = PrunedProduct(_pruned_panels, _scatter, _gather_row, _scatter_row)
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_pruned_matmul", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
-from tinytorch.sandbox.inside.checks import inline_check
+from tinytorch.sandbox.inside.checks import (
+    expect_close,
+    expect_equal,
+    expect_error,
+    expect_tensor,
+    inline_check,
+)
 
-with inline_check("pruned_matmul"):
+LOOPS = ["_pruned_panels", "_scatter", "_scatter_row", "_gather_row"]
+with inline_check("pruned_matmul", loops=LOOPS):
     weights = np.array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 0, 7, 0]], np.float32)
     A = np.array([[1, 10, 100, 1000], [1, 1, 1, 1]], np.float32)
-    got = pruned_matmul(A, scipy.sparse.csr_array(weights))
-    assert isinstance(got, Tensor), f"expected a Tensor, got {type(got).__name__}"
-    np.testing.assert_array_equal(
-        got.data,
-        [[50, 2, 7000, 10], [5, 2, 7, 1]],
-        "a weight B[k, j] belongs to column j of the result: C[i, j] += A[i, k] * B[k, j]",
-    )
-    assert got.dtype == np.float32, f"float32 operands: expected float32, got {got.dtype}"
+    for form in (scipy.sparse.csr_array, scipy.sparse.csc_array):
+        got = pruned_matmul(A, form(weights))
+        expect_tensor(got, np.float32, "float32 operands")
+        expect_equal(got, A @ weights, f"B as {form.__name__}; its row 2 is empty")
     rng = np.random.default_rng(0)
-    for rows, depth, columns in ((1, 1, 1), (5, 40, 3), (33, 70, 65)):
+    for rows, depth, columns in ((1, 1, 1), (1, 40, 30), (5, 40, 3), (33, 70, 65), (20, 1500, 40)):
         A = rng.standard_normal((rows, depth)).astype(np.float32)
         B = rng.standard_normal((depth, columns)).astype(np.float32) * (rng.random((depth, columns)) < 0.2)
-        for given in (B, Tensor(B), scipy.sparse.csr_array(B)):
-            np.testing.assert_allclose(
-                pruned_matmul(A, given).data,
-                A.astype(float) @ B.astype(float),
-                rtol=1e-4,
-                atol=1e-5,
-                err_msg=f"{A.shape} times {B.shape}, B given as {type(given).__name__}",
-            )
-    try:
-        pruned_matmul(A, scipy.sparse.csr_array(np.ones((3, 4))))
-    except ValueError as error:
-        assert "(3, 4)" in str(error), f"the message should name both shapes, got: {error}"
-    else:
-        raise AssertionError("(33, 70) times (3, 4) must raise ValueError")
+        expected = A.astype(float) @ B.astype(float)
+        for given in (B, Tensor(B), scipy.sparse.csr_array(B), scipy.sparse.csc_array(B)):
+            hint = f"{A.shape} times {B.shape}, B given as {type(given).__name__}"
+            expect_close(pruned_matmul(A, given), expected, hint, atol=1e-3)
+    small = scipy.sparse.csr_array(np.array([[1e-6], [0]]))
+    got = pruned_matmul(np.array([[3.0, 0.0]]), small)
+    expect_close(got, [[3e-6]], "a small weight is a weight: only zeros are pruned", atol=0)
+    twice = scipy.sparse.csr_array((np.array([2.0, 3.0]), np.array([0, 0]), np.array([0, 2])), shape=(1, 2))
+    expect_equal(pruned_matmul(np.array([[1.0]]), twice), [[5, 0]], "two weights at one place add up")
+    big = scipy.sparse.csr_array(np.array([[2**53 + 1, 0]]))
+    expect_equal(pruned_matmul(np.array([[1]]), big), [[2**53 + 1, 0]], "integers must be exact")
+    lost = pruned_matmul(
+        np.array([[0.0, 1.0]]), scipy.sparse.csr_array(np.array([[np.inf, 0.0], [1.0, 1.0]]))
+    )
+    expect_equal(lost, [[np.nan, 1]], "0 times a stored infinity is NaN: zeros in A must not be skipped")
+    unsorted = scipy.sparse.csr_array(
+        (np.array([1.0, 2.0]), np.array([1, 0]), np.array([0, 2])), shape=(1, 2)
+    )
+    pruned_matmul(np.ones((1, 1)), unsorted)
+    assert unsorted.indices.tolist() == [1, 0], "it sorted B's own arrays: work on a copy"
+    misfit = scipy.sparse.csr_array(np.ones((3, 4)))
+    expect_error(ValueError, pruned_matmul, A, misfit, says=("(3, 4)",), hint="(20, 1500) times (3, 4)")
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 

@@ -133,6 +133,7 @@ def _note_inline(cell: KernelVerdict, session: Session, inline: bool) -> None:
         cell.inline_passed = problem is None
         cell.settled = not (problem and problem.type in CHANCE)
         cell.inline_message = _explain(problem) if problem else None
+        cell.inline_detail = problem.detail if problem else ""
 
 
 def _settled(cell: KernelVerdict) -> bool:
@@ -145,7 +146,8 @@ def _explain(problem: CellError) -> str:
     """An assertion's own message speaks for itself; other errors need their place and type."""
     place = f" ({problem.cell}, line {problem.line})" if problem.line else ""
     if problem.type == "AssertionError":
-        return (problem.message or problem.text) + place
+        first, *rest = (problem.message or problem.text or "it fails").splitlines()
+        return "\n".join([first + place, *rest])
     return str(problem)
 
 

@@ -44,6 +44,7 @@ class KernelVerdict:
     attempted: bool
     inline_passed: bool | None = None
     inline_message: str | None = None
+    inline_detail: str = ""  # all that the exception said, where the message says it in a sentence
     tests: list[TestVerdict] = field(default_factory=list)
     earned: float | None = None
     possible: float = 0.0
@@ -74,7 +75,11 @@ class KernelVerdict:
             "name": self.name,
             "grade_id": self.grade_id,
             "attempted": self.attempted,
-            "inline": {"passed": self.inline_passed, "message": self.inline_message},
+            "inline": {
+                "passed": self.inline_passed,
+                "message": self.inline_message,
+                "detail": self.inline_detail,
+            },
             "tests": [{"name": test.name, "outcome": test.outcome, "hint": test.hint} for test in self.tests],
             "points": {"earned": self.earned, "possible": self.possible},
             "error": self.error and asdict(self.error),
@@ -89,6 +94,7 @@ class KernelVerdict:
             attempted=data["attempted"],
             inline_passed=data["inline"]["passed"],
             inline_message=data["inline"]["message"],
+            inline_detail=data["inline"].get("detail", ""),
             tests=[TestVerdict(**test) for test in data["tests"]],
             earned=data["points"]["earned"],
             possible=data["points"]["possible"],
