@@ -155,7 +155,7 @@ class Int8Product:
             C = self._deep(A, step_of(A, scale_A), panels, N)
             return C if exact else (C * scales[0] * scales[1]).astype(dtype)
         C = np.empty((M, N), INT32 if exact else dtype)
-        if K:
+        if C.size and K:
             self._blocks(A, step_of(A, scale_A), panels, C, *(() if exact else scales))
         else:
             C[:] = 0  # a sum of nothing
