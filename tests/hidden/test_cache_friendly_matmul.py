@@ -20,7 +20,6 @@ from oracles import (
 
 from tinytorch.sandbox.inside.values import TensorValue
 
-
 by_columns = np.asfortranarray  # such a B is always packed: no loop for small ones is compiled for its dtype
 
 
