@@ -36,6 +36,10 @@ CELLS = st.builds(
 )
 
 
+def script_of(notebook: NotebookNode, *files: Path) -> str:
+    return script_text(notebook, *files)[0]
+
+
 def back(script: str, former: NotebookNode | None) -> NotebookNode:
     return jupytext.reads(
         notebook_text(jupytext.reads(script, fmt="py:percent"), former, SCRIPT), fmt="ipynb"
@@ -47,7 +51,7 @@ def back(script: str, former: NotebookNode | None) -> NotebookNode:
 def test_any_notebook_goes_there_and_back_unchanged_or_is_refused(cells):
     notebook = new_notebook(cells=cells)
     try:
-        script = script_text(notebook, NOTEBOOK, SCRIPT)
+        script = script_of(notebook, NOTEBOOK, SCRIPT)
         arrived = [back(script, former) for former in (notebook, None)]
     except UserError as error:
         assert re.match(r"kernels_dev\.(ipynb|py), cell \d, line \d+: ", error.problem)
@@ -73,7 +77,7 @@ def test_any_script_goes_there_and_back_unchanged_or_is_refused(tmp_path_factory
 
 def refusal(source: str) -> UserError:
     with pytest.raises(UserError) as caught:
-        script_text(new_notebook(cells=[new_markdown_cell("hi"), new_code_cell(source)]), NOTEBOOK, SCRIPT)
+        script_of(new_notebook(cells=[new_markdown_cell("hi"), new_code_cell(source)]), NOTEBOOK, SCRIPT)
     return caught.value
 
 
@@ -98,7 +102,7 @@ def test_a_character_that_ends_a_line_in_the_script_is_named(character):
 def test_a_marker_in_a_string_is_no_marker():
     source = 's = """\n# %%\n"""'
     notebook = new_notebook(cells=[new_code_cell(source), new_code_cell("y = 2")])
-    assert [cell.source for cell in back(script_text(notebook, NOTEBOOK, SCRIPT), None).cells] == [
+    assert [cell.source for cell in back(script_of(notebook, NOTEBOOK, SCRIPT), None).cells] == [
         source,
         "y = 2",
     ]
@@ -107,7 +111,7 @@ def test_a_marker_in_a_string_is_no_marker():
 def test_a_string_that_is_never_closed_is_named_where_it_opens():
     notebook = new_notebook(cells=[new_code_cell("x = 1\ns = '''\ny = 2"), new_code_cell("z = 3")])
     with pytest.raises(UserError, match="cell 1, line 2: a string is never closed"):
-        script_text(notebook, NOTEBOOK, SCRIPT)
+        script_of(notebook, NOTEBOOK, SCRIPT)
 
 
 def test_a_string_that_swallows_cells_of_the_script_is_refused():
@@ -129,8 +133,15 @@ def test_the_kernel_that_jupyter_chose_survives_an_edit_of_the_script():
 def test_a_pasted_image_stays_with_a_text_that_changes():
     picture = new_markdown_cell("![a](attachment:a.png)", attachments={"a.png": {"image/png": "AAAA"}})
     former = new_notebook(cells=[new_code_cell("x = 1"), picture])
-    script = script_text(former, NOTEBOOK, SCRIPT)
+    script = script_of(former, NOTEBOOK, SCRIPT)
     arrived = back(
         script.replace("x = 1", "x = 1\n\n# %% [markdown]\n# new").replace("![a]", "See ![b]"), former
     )
     assert arrived.cells[2].attachments == {"a.png": {"image/png": "AAAA"}}
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\n    \n", "\n# done\n"])
+def test_blank_lines_at_the_end_of_a_cell_are_no_obstacle(end):
+    cells = [new_code_cell(f"def f():\n    return 1{end}"), new_code_cell("def g():\n    return 2")]
+    arrived = back(script_of(new_notebook(cells=cells), NOTEBOOK, SCRIPT), None)
+    assert [cell.source.rstrip() for cell in arrived.cells] == [cell.source.rstrip() for cell in cells]

@@ -11,6 +11,7 @@ from tinytorch.course.cells import clear_solutions, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
 from tinytorch.course.notebook import read_notebook
+from tinytorch.course.pairing import sync
 from tinytorch.course.versions import without_outputs, write_solution, write_student_version
 
 
@@ -34,6 +35,7 @@ def test_the_folder_is_complete(version):
     }
     assert files == {
         ".gitignore",
+        ".tito/kernels.json",
         "LICENSE",
         "README.md",
         "kernels_dev.ipynb",
@@ -46,6 +48,13 @@ def test_the_folder_is_complete(version):
         "tinytorch/core/kernels.py",
         "tinytorch/grading/kernels.py",
     }
+
+
+def test_a_student_who_edits_before_tito_ever_ran_is_understood(version):
+    student = load_module(version.folder)
+    text = student.notebook.read_text(encoding="utf-8")
+    student.notebook.write_text(text.replace("That is all.", "Hello."), encoding="utf-8")
+    assert sync(student).written == student.script
 
 
 def test_the_zip_holds_the_folder_and_nothing_else(version, tmp_path):

@@ -5,6 +5,8 @@ What would arrive changed is refused, with its cell and line, before anything is
 """
 
 import ast
+import hashlib
+import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -12,12 +14,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import jupytext
-from jupytext.combine import combine_inputs_with_outputs
-from nbformat import NotebookNode
-
 from tinytorch.course.cells import grade_id_of
 from tinytorch.course.errors import UserError
+from tinytorch.course.lean import NotebookNode, combine_inputs_with_outputs, jupytext
 from tinytorch.course.notebook import LINE_ENDS, SCRIPT_FORMAT, end_of_line_name
 
 # What Jupytext's percent reader takes for the start of a cell.
@@ -32,8 +31,8 @@ def place(cell: NotebookNode, number: int, line: int | None = None) -> str:
     return named if line is None else f"{named}, line {line}"
 
 
-def script_text(notebook: NotebookNode, notebook_file: Path, script_file: Path) -> str:
-    """The notebook as a script. Raises UserError where the script would say something else."""
+def script_text(notebook: NotebookNode, notebook_file: Path, script_file: Path) -> tuple[str, NotebookNode]:
+    """The notebook as a script, and that read back. Raises UserError where the two say different things."""
     for number, cell in enumerate(notebook.cells, start=1):
         found = LINE_ENDS.search(cell.source)
         if found:
@@ -48,7 +47,7 @@ def script_text(notebook: NotebookNode, notebook_file: Path, script_file: Path) 
     for number, (cell, other) in enumerate(zip_longest(notebook.cells, arrived.cells), start=1):
         if cell is None or other is None or content(cell) != content(other):
             raise _lost(notebook.cells, number, other, notebook_file, script_file)
-    return text
+    return text, arrived
 
 
 def notebook_text(script: NotebookNode, former: NotebookNode | None, script_file: Path) -> str:
@@ -69,9 +68,29 @@ def notebook_text(script: NotebookNode, former: NotebookNode | None, script_file
 
 
 def content(cell: NotebookNode) -> tuple[Any, ...]:
-    """What of a cell both formats show: its type, its text, its grading metadata and its tags."""
-    text = cell.source if cell.source.strip() else ""  # a cell of blanks arrives empty
-    return cell.cell_type, text, cell.metadata.get("nbgrader"), cell.metadata.get("tags") or []
+    """What of a cell both formats show: its type, its text, its grading metadata and its tags.
+
+    Blank lines at a cell's end are layout: the script puts as many there as its style asks for.
+    """
+    return (
+        cell.cell_type,
+        cell.source.rstrip(),
+        cell.metadata.get("nbgrader"),
+        cell.metadata.get("tags") or [],
+    )
+
+
+def fingerprint(notebook: NotebookNode | None) -> str | None:
+    """A digest of the cells as the script shows them: outputs and Jupyter's own metadata leave no trace."""
+    if notebook is None:
+        return None
+    own_filter = notebook.metadata.get("jupytext", {}).get("cell_metadata_filter")
+    options = {"notebook_metadata_filter": "-all"} | (
+        {"cell_metadata_filter": own_filter} if own_filter else {}
+    )
+    bare = NotebookNode({**notebook, "metadata": NotebookNode(jupytext=NotebookNode(options))})
+    shown = [jupytext.writes(bare, fmt=SCRIPT_FORMAT), *map(content, notebook.cells)]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def assign_ids(notebook: NotebookNode) -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from nbformat import NotebookNode
-
 from tinytorch.course.errors import UserError
+from tinytorch.course.lean import NotebookNode
 from tinytorch.course.module import Module
 
 STUB = "raise NotImplementedError()"

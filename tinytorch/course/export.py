@@ -10,13 +10,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
 from tinytorch.course.carry import place
 from tinytorch.course.cells import exported_source, lost_directive, split_directives
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import replace_file
+from tinytorch.course.lean import NotebookNode, nbformat
 from tinytorch.course.magics import plain_python, without_futures
 from tinytorch.course.module import Module
 from tinytorch.course.notebook import read_notebook

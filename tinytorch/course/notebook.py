@@ -6,10 +6,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-from nbformat.v4.nbjson import JSONReader
-
 from tinytorch.course.errors import UserError
+from tinytorch.course.lean import JSONReader, NotebookNode, jupytext
 from tinytorch.course.module import Limits
 
 SCRIPT_FORMAT = "py:percent"
@@ -90,8 +88,6 @@ def _refuse_merge_conflict(text: str, path: Path) -> None:
 
 
 def _parse_script(text: str, path: Path) -> NotebookNode:
-    import jupytext
-
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads it
     found = LINE_ENDS.search(text)
     if found:

@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import jupytext
-from nbformat import NotebookNode
-
-from tinytorch.course.carry import content, notebook_text, script_text
+from tinytorch.course.carry import fingerprint, notebook_text, script_text
 from tinytorch.course.cells import SOLUTION, grade_id_of, grading_metadata
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER, replace_file, write_atomically
+from tinytorch.course.lean import NotebookNode
 from tinytorch.course.module import Module
-from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
+from tinytorch.course.notebook import parse_notebook, read_notebook
 
 Side = Literal["notebook", "script"]
 SIDES: tuple[Side, Side] = ("notebook", "script")
+
+
+class SavedMeanwhile(UserError):
+    """Somebody saved one of the files while it was read; the next sync sees what they saved."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class _Pair:
 
     notebook: NotebookNode | None
     script: NotebookNode | None
+    unread: str | None = None  # the fingerprint of a script that is as it was when the two last agreed
 
     def fingerprints(self) -> dict[str, str | None]:
-        return {side: fingerprint(getattr(self, side)) for side in SIDES}
+        return {"notebook": fingerprint(self.notebook), "script": self.unread or fingerprint(self.script)}
 
 
 def sync(module: Module, keep: Side | None = None) -> SyncResult:
@@ -52,10 +55,12 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
 
     Raises UserError, and leaves both files alone, where that would drop somebody's work.
     """
-    before = _digests(module)
-    if None not in before.values() and before == _remembered(module).get("bytes"):
+    before, known = _digests(module), agreed(module)
+    if None not in before.values() and before == known:
         return SyncResult()
-    pair = _read_pair(module, keep)
+    pair = _read_pair(
+        module, keep, unchanged=before["script"] is not None and before["script"] == known.get("script")
+    )
     _refuse_to_mix(pair, module)
     found = pair.fingerprints()
     if found["notebook"] == found["script"]:
@@ -64,10 +69,18 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
     source = keep or _changed_side(module, found)
     if source is None:
         return SyncResult()
-    result = _carry_over(module, pair, source, before)
-    after = _digests(module)
-    _remember(module, _read_pair(module, None).fingerprints(), after)
-    return result
+    return _carry_over(module, pair, source, before)
+
+
+def notebook_leads(module: Module) -> bool:
+    """Whether the script is as it was when the two last agreed: then it is the notebook that counts."""
+    script = _digest(module.script)
+    return module.notebook.exists() and script is not None and script == agreed(module).get("script")
+
+
+def agreed(module: Module) -> dict[str, str]:
+    """The digests of both files when they last agreed, to the byte; empty where that is not known."""
+    return _remembered(module).get("bytes", {})
 
 
 def in_step(module: Module) -> bool:
@@ -77,19 +90,6 @@ def in_step(module: Module) -> bool:
         return True
     found = _read_pair(module, None).fingerprints()
     return found["notebook"] == found["script"] or found == agreed.get("cells")
-
-
-def fingerprint(notebook: NotebookNode | None) -> str | None:
-    """A digest of the cells as the script shows them: outputs and Jupyter's own metadata leave no trace."""
-    if notebook is None:
-        return None
-    own_filter = notebook.metadata.get("jupytext", {}).get("cell_metadata_filter")
-    options = {"notebook_metadata_filter": "-all"} | (
-        {"cell_metadata_filter": own_filter} if own_filter else {}
-    )
-    bare = NotebookNode({**notebook, "metadata": NotebookNode(jupytext=NotebookNode(options))})
-    shown = [jupytext.writes(bare, fmt=SCRIPT_FORMAT), *map(content, notebook.cells)]
-    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def is_released(notebook: NotebookNode) -> bool:
@@ -102,7 +102,8 @@ def holds_solutions(notebook: NotebookNode) -> bool:
     return any(SOLUTION[0] in cell.source for cell in notebook.cells)
 
 
-def _read_pair(module: Module, keep: Side | None) -> _Pair:
+def _read_pair(module: Module, keep: Side | None, unchanged: bool = False) -> _Pair:
+    """Both sides; a script that is `unchanged` is not read where that is of no use: it takes long."""
     missing = [path for path in (module.notebook, module.script) if not path.exists()]
     for path in missing:
         other: Side = "script" if path == module.notebook else "notebook"
@@ -113,7 +114,10 @@ def _read_pair(module: Module, keep: Side | None) -> _Pair:
             f"Neither {module.notebook} nor {module.script.name} exists.",
             "Restore one of them: the other is made from it.",
         )
-    return _Pair(*(_read_side(module, side, keep) for side in SIDES))
+    notebook = _read_side(module, "notebook", keep)
+    if unchanged and keep is None and notebook is not None and not is_released(notebook):
+        return _Pair(notebook, None, _remembered(module)["cells"]["script"])
+    return _Pair(notebook, _read_side(module, "script", keep))
 
 
 def _refuse_renamed(module: Module, missing: Path, other: Side) -> None:
@@ -195,16 +199,24 @@ def _conflict(module: Module, *, known: bool) -> UserError:
 def _carry_over(module: Module, pair: _Pair, source: Side, before: dict[str, str | None]) -> SyncResult:
     if source == "notebook":
         assert pair.notebook is not None  # a side is carried over only where it was read
-        path, text = module.script, script_text(pair.notebook, module.notebook, module.script)
+        path = module.script
+        text, script = script_text(pair.notebook, module.notebook, module.script)
+        after = _Pair(pair.notebook, script)
     else:
         assert pair.script is not None
-        path, text = module.notebook, notebook_text(pair.script, pair.notebook, module.script)
+        path = module.notebook
+        text = notebook_text(pair.script, pair.notebook, module.script)
+        after = _Pair(parse_notebook(text.encode("utf-8"), path), pair.script)
     if _digests(module) != before:
-        raise UserError(
+        raise SavedMeanwhile(
             f"{module.notebook.name} or {module.script.name} was saved meanwhile. Nothing was overwritten.",
             "Run the command again.",
         )
-    return SyncResult(written=path, backup=replace_file(path, text, module.root))
+    backup = replace_file(path, text, module.root)
+    target: Side = "script" if source == "notebook" else "notebook"
+    digests = before | {target: hashlib.sha256(text.encode("utf-8")).hexdigest()}
+    _remember(module, after.fingerprints(), digests)
+    return SyncResult(written=path, backup=backup)
 
 
 def _state_file(module: Module) -> Path:
@@ -248,7 +260,7 @@ def _committed(module: Module) -> dict[str, str | None]:
                 sides.append(read_notebook(copy, module.limits))
             except (OSError, subprocess.CalledProcessError, UserError):
                 return {}
-        found = _Pair(*sides).fingerprints()
+        found = _Pair(sides[0], sides[1]).fingerprints()
     return found if found["notebook"] == found["script"] else {}
 
 

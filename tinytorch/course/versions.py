@@ -16,18 +16,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
-import jupytext
-import nbformat
 import yaml
-from nbformat import NotebookNode
 
 from tinytorch.course.carry import assign_ids
 from tinytorch.course.cells import HIDDEN_TESTS, SOLUTION, digest, graded_cells, strip_hidden
 from tinytorch.course.errors import UserError
 from tinytorch.course.export import exported_text
 from tinytorch.course.files import write_atomically
+from tinytorch.course.lean import NotebookNode, jupytext, nbformat
 from tinytorch.course.module import MODULE_FILE, Module, load_module
 from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
+from tinytorch.course.pairing import sync
 
 SHARED_FILES = ("pyproject.toml", "LICENSE", ".gitignore")
 SHARED_FOLDERS = ("tinytorch", "tests/core")
@@ -153,6 +152,7 @@ def _write_pair(student: Module, released: NotebookNode) -> None:
     assign_ids(notebook)
     nbformat.write(notebook, student.notebook)
     student.script.write_text(jupytext.writes(notebook, fmt=SCRIPT_FORMAT), encoding="utf-8")
+    sync(student)  # so that `tito` knows which of the two was edited first
     student.export_target.write_text(
         exported_text(read_notebook(student.notebook), student), encoding="utf-8"
     )

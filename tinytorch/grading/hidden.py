@@ -60,6 +60,10 @@ class Grader:
             self.reports[item.nodeid], self.functions[item.nodeid] = report, function
         items[:] = [item for item in items if self.functions[item.nodeid] not in self.refused]
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self.on_test:
+            self.on_test(self.functions[nodeid], self.reports[nodeid].name)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         verdict = self.reports[report.nodeid]
         if report.when == "call":
@@ -74,8 +78,6 @@ class Grader:
         verdict.error = error or verdict.error
         if fault and not verdict.error:
             verdict.error = CellError(type(fault).__name__, str(fault), None, self.functions[report.nodeid])
-        if report.when == "teardown" and self.on_test:
-            self.on_test(self.functions[report.nodeid], verdict)
 
 
 def run(
@@ -84,9 +86,11 @@ def run(
     kernels: Kernels,
     race: Race,
     refused: dict[str, CellError] | None = None,
-    on_test: Callable[[str, TestVerdict], None] | None = None,
+    on_test: Callable[[str, str], None] | None = None,
 ) -> dict[str, list[TestVerdict]]:
     """The verdicts of these functions' hidden tests. Those of `refused` count as failed, without running.
+
+    `on_test` is called with the function's and the test's name before each test.
 
     Raises UserError where a function has no tests, or its tests cannot be imported: that is no
     submission's fault, and must not look like one.

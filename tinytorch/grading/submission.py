@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbformat import NotebookNode
-
 from tinytorch.course.cells import GradedCell, exported_source, grade_id_of, graded_cells
+from tinytorch.course.lean import NotebookNode
 from tinytorch.course.module import Limits
 from tinytorch.course.notebook import read_notebook
 from tinytorch.sandbox.session import Cell
@@ -52,7 +51,8 @@ def _prepared(index: int, cell: NotebookNode, graded: GradedCell | None) -> Cell
     grade_id = grade_id_of(cell)
     label = f"cell {index + 1}" + (f" ({grade_id})" if grade_id else "")
     needed = graded is not None or exported_source(cell) is not None
-    prepared = Cell(label, cell.source, needed=needed)
+    given = graded is None and grade_id is not None
+    prepared = Cell(label, cell.source, needed=needed, given=given)
     if graded:
         prepared.name, prepared.check = graded.name, graded.check_source
         prepared.check_label = f"cell {graded.check_index + 1} ({graded.check_id})"

@@ -22,7 +22,7 @@ PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
 class TestVerdict:
     """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student.
 
-    `slow`: it failed by time alone, all results were right; on a quiet machine it may pass.
+    `slow`: it failed by a little time alone, all results were right; on a quiet machine it may pass.
     """
 
     __test__ = False  # not a test class for pytest
@@ -48,6 +48,7 @@ class KernelVerdict:
     earned: float | None = None
     possible: float = 0.0
     error: CellError | None = None
+    settled: bool = True  # another run must say the same: no time ran out, nothing died, no race was lost
 
     def count(self) -> float:
         """Set the points: possible x weight of passed tests / weight of all."""
@@ -61,6 +62,12 @@ class KernelVerdict:
 
     def failed_tests(self) -> list[TestVerdict]:
         return [test for test in self.tests if test.outcome != PASSED]
+
+    def flawless(self) -> bool:
+        """Whether there is nothing to say of this kernel."""
+        return (
+            self.attempted and not self.error and self.inline_passed is not False and not self.failed_tests()
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -103,6 +110,11 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
     output: str = ""  # what the submission printed, warnings included, cut at the limit
 
+    def count(self, hidden: bool) -> None:
+        """Add up the points of the kernels; nothing is earned where there are no hidden tests."""
+        self.possible = sum(cell.possible for cell in self.cells)
+        self.earned = sum(cell.earned or 0.0 for cell in self.cells) if hidden else None
+
     @property
     def passed(self) -> bool:
         """All there is to pass: every hidden test, or every inline check where there are no hidden tests."""
@@ -110,7 +122,21 @@ class Verdict:
             return self.earned == self.possible and all(
                 cell.inline_passed is not False for cell in self.cells
             )
-        return all(cell.attempted and cell.inline_passed for cell in self.cells)
+        return all(cell.attempted and cell.inline_passed and not cell.error for cell in self.cells)
+
+    def lost_narrowly(self) -> bool:
+        """Whether a race was lost that may be won on a quiet machine."""
+        return any(test.slow for cell in self.cells for test in cell.tests)
+
+    def take_races_won(self, again: Verdict) -> None:
+        """Of `again`, made on a quiet machine, take the races that were lost narrowly here."""
+        won = {(cell.name, test.name) for cell in again.cells for test in cell.passed_tests()}
+        for cell in self.cells:
+            for test in cell.tests:
+                if test.slow and (cell.name, test.name) in won:
+                    test.outcome, test.slow = PASSED, False
+            cell.count()
+        self.earned = sum(cell.earned or 0.0 for cell in self.cells)
 
     def shown(self) -> Verdict:
         """The verdict as its student may see it: what was printed could hold the inputs of hidden tests."""

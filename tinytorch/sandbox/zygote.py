@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ from tinytorch.sandbox.bubblewrap import (
 )
 from tinytorch.sandbox.cgroup import ControlGroup
 from tinytorch.sandbox.inside import channel
+from tinytorch.sandbox.stuck import ROOM_KB
 
 START_S = 120  # Numba's import and first compilation on a slow, busy machine
 TRIES = 3  # a machine that is out of processes or memory for a moment is no verdict
@@ -157,7 +159,7 @@ class Zygote:
             | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},
         }
         ours, theirs = socket.socketpair()
-        output = channel.shared_file(self.limits.output_kb * 1024)
+        output = channel.shared_file((self.limits.output_kb + ROOM_KB) * 1024)
         with theirs:
             self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output])
         try:
@@ -190,17 +192,19 @@ class Zygote:
 
 
 _zygotes: dict[tuple, Zygote] = {}
+_starting = threading.Lock()
 
 
 def warm_zygote(sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission") -> Zygote:
     """This process's warm zygote for these settings; started once, ended with the process."""
     hide = () if sandbox == "none" else to_cover(hide)
     key = (os.getpid(), sandbox, limits, hide, role)
-    if key not in _zygotes:
-        if not _zygotes:
-            atexit.register(close)
-        _zygotes[key] = Zygote(sandbox, limits, hide)
-    return _zygotes[key]
+    with _starting:  # a thread may warm up what another one asks for next
+        if key not in _zygotes:
+            if not _zygotes:
+                atexit.register(close)
+            _zygotes[key] = Zygote(sandbox, limits, hide)
+        return _zygotes[key]
 
 
 def close() -> None:

@@ -11,7 +11,7 @@ from tinytorch.tito.terminal import NARROW, can_show, console
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["AsJson", "ModuleName", "console", "mark", "print_json", "print_rows"]
+__all__ = ["AsJson", "KernelNames", "ModuleName", "console", "mark", "print_json", "print_rows"]
 
 
 def _complete_module(incomplete: str) -> list[str]:
@@ -34,6 +34,29 @@ ModuleName = Annotated[
         metavar="NAME",
         autocompletion=_complete_module,
         help="kernels, 11_kernels and 11 are the same.",
+    ),
+]
+
+
+def _complete_kernel(incomplete: str) -> list[str]:
+    from tinytorch.course.errors import UserError
+    from tinytorch.course.module import find_root, load_module
+
+    try:
+        home = load_module(find_root())
+    except UserError:
+        return []
+    return [name for name in home.points if name.startswith(incomplete.lower())]
+
+
+KernelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kernel",
+        "-k",
+        metavar="NAME",
+        autocompletion=_complete_kernel,
+        help="Only this kernel; may be repeated.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else, to stdout.")]

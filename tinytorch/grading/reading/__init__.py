@@ -17,7 +17,7 @@ Reading takes place in a process with limits on time and memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinytorch.grading.reading.table import LOOPS
@@ -60,6 +60,29 @@ def read(
         found = [{"kernel": kernel, "label": label, "line": 1, "message": message} for kernel in kernels]
     sources = {label: source.splitlines() for label, source in cells}
     return [_refusal(each, sources[each["label"]]) for each in found]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The labels of the cells that a verdict rests on, and the kernels whose checks run before its own."""
+
+    cells: tuple[str, ...]
+    checks: tuple[str, ...]
+
+
+def bases(
+    cells: Iterable[tuple[str, str]], graded: Mapping[str, tuple[str, str]], allow: Sequence[str] = ()
+) -> dict[str, Basis | None]:
+    """For each kernel of `graded` (its cell's label and its check) what its verdict rests on.
+
+    None where that is more than code (a file, say), or takes too much to be found out.
+    """
+    try:
+        found = limited("tinytorch.grading.reading.basis:bases", list(cells), dict(graded), list(allow))
+    except (TooMuch, RuntimeError):
+        return dict.fromkeys(graded)
+    return {name: basis and Basis(tuple(basis["cells"]), tuple(basis["checks"]))
+            for name, basis in found.items()}  # fmt: skip
 
 
 def _refusal(found: dict, lines: list[str]) -> Refusal:

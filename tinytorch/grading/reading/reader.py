@@ -21,6 +21,8 @@ from tinytorch.sandbox import limited
 
 ALL_CELLS = 1_000_000
 """Characters of code in one notebook; the module's own has 110,000."""
+DEEP = 4_000
+"""Calls on the stack: trees are at most `DEEPEST` deep, and each level takes a few."""
 SHELL_NAMES = re.compile(r"_+|_i+|_i?\d+|_[ido]h|In|Out")  # IPython keeps inputs and results under them
 PLAIN_DECORATORS = changes.COMPILERS - {"lru_cache", "cache"} | table.words(
     "staticmethod classmethod property contextmanager wraps overload abstractmethod streaming setter getter"
@@ -231,7 +233,7 @@ def first_finding(kernel: str, submission: Submission) -> Finding | None:
 
 def read_cells(cells: list, kernels: list[str], allow: list[str]) -> list[dict]:
     """The first finding of each kernel, as plain data; runs in the limited process."""
-    sys.setrecursionlimit(4_000)  # trees are at most `DEEPEST` deep, and each level takes a few calls
+    sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))
     found = []
     for kernel in kernels:

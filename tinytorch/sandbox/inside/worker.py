@@ -6,6 +6,7 @@ Everything here may be overwritten by a submission; the grader believes nothing 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import io
 import os
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
@@ -26,6 +28,8 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.hardware import float_tile, int8, int8_tile
 from tinytorch.sandbox.inside import channel, isolation, operations, seccomp, values
 from tinytorch.sandbox.inside.notebook import Notebook
+
+DUMP_EVERY_S = 1
 
 
 class Output(io.TextIOBase):
@@ -72,8 +76,10 @@ class Submission:
         args, kwargs = self.arguments(request, fds[0])
         match request["do"]:
             case "cell":
-                run = self.notebook.run_check if request["check"] else self.notebook.run
-                return run(request["source"], request["label"], self.home)
+                cell = request["source"], request["label"], self.home
+                if request["check"]:
+                    return self.notebook.run_check(*cell)
+                return self.notebook.run(*cell, request["given"])
             case "call":
                 return self.call(request["function"], args, kwargs)
             case "echo":  # an empty call: the arguments arrive, a result of this form goes back
@@ -99,6 +105,16 @@ class Submission:
         return operations.NamedOperation(self.log, name, params)
 
 
+@contextlib.contextmanager
+def telling_where_it_is() -> Iterator[None]:
+    """While code runs that may not end, write into its output every few seconds which lines are running."""
+    faulthandler.dump_traceback_later(DUMP_EVERY_S, repeat=True, file=1)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def serve(link: socket.socket, notebook: Notebook, home: Path) -> None:
     """Answer requests until the grader hangs up."""
     submission = Submission(notebook, home)
@@ -107,7 +123,9 @@ def serve(link: socket.socket, notebook: Notebook, home: Path) -> None:
         request, _ = channel.receive(link, fds=fds)
         reply, parts = {"token": request["token"]}, []
         try:
-            packed = values.pack(submission.answer(request, fds), Tensor)
+            with telling_where_it_is():
+                answer = submission.answer(request, fds)
+            packed = values.pack(answer, Tensor)
             described = [values.describe_result(array) for array in packed.arrays]
             reply |= {"value": packed.header, "arrays": [form for form, _ in described]}
             parts = [raw for _, raw in described]
@@ -141,6 +159,7 @@ def set_up(output_fd: int, settings: dict) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
+    faulthandler.enable(file=1)
     output = Output(1, settings["output_kb"] * 1024)
     vars(sys).update(stdout=output, stderr=output, __stdout__=output, __stderr__=output)
     confined = settings["confine"]

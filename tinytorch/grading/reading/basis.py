@@ -1,0 +1,124 @@
+"""The cells that a kernel's verdict rests on: those that its code and its check reach, and never too few.
+
+A cell counts for every kernel where it changes a setting of the whole process, imports all names of a module
+or is no Python. Of a notebook that cannot be read (see `reader`), every cell counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterable
+
+from tinytorch.grading.reading.cells import Unreadable
+from tinytorch.grading.reading.facts import Piece, facts_of
+from tinytorch.grading.reading.library import Library
+from tinytorch.grading.reading.reach import Reach
+from tinytorch.grading.reading.reader import DEEP, Submission
+from tinytorch.grading.reading.table import words
+
+SETTINGS = words(
+    "seterr seterrcall set_num_threads config environ putenv setrecursionlimit setswitchinterval seed "
+    "set_state filterwarnings simplefilter chdir umask set_start_method threadpool_limits setattr delattr "
+    "register"
+)
+"""What changes more than the names in sight tell."""
+OUTSIDE = words(
+    "open Path load loadtxt genfromtxt fromfile memmap getenv urlopen input subprocess system popen "
+    "getoutput import_module __import__"
+)
+"""What a result may come from beside code."""
+
+
+def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[str, dict | None]:
+    """For each kernel the `cells` that its verdict rests on, and whose `checks` run before its own.
+
+    `cells` are [label, source] in order, `graded` has [label, check] for each kernel in order. None where a
+    verdict rests on more than code. Runs in the limited process; plain data in and out.
+    """
+    sys.setrecursionlimit(DEEP)
+    submission = Submission([(label, source) for label, source in cells], Library(allow))
+    everywhere = _everywhere(submission) | {label for label, source in cells if not _is_code(source)}
+    found = {}
+    for kernel, (label, _) in graded.items():
+        before = _checks_before(kernel, graded)
+        names = {kernel}.union(*(_reads(graded[name][1]) for name in [*before, kernel]))
+        labels = {label} | everywhere | _reached(names, submission)
+        if submission.problem:
+            labels = {label for label, _ in cells}
+        looks_outside = any(OUTSIDE & _mentions(entry.piece) for entry in submission.entries
+                            if entry.label in labels)  # fmt: skip
+        found[kernel] = None if looks_outside else {"cells": sorted(labels), "checks": before}
+    return found
+
+
+def _reached(names: Iterable[str], submission: Submission) -> set[str]:
+    labels = set()
+    for name in names & submission.names.keys():
+        reached = Reach(name, submission)
+        bound = [entry for each in reached.names for entry in submission.names.get(each, ())]
+        labels |= {entry.label for entry in (*reached.entries, *bound)}  # imports are bound, not entered
+    return labels
+
+
+def _everywhere(submission: Submission) -> set[str]:
+    stars = {entry.label for entry, _ in submission.stars}
+    return stars | {entry.label for entry in submission.entries if SETTINGS & _mentions(entry.piece)}
+
+
+def _is_code(source: str) -> bool:
+    """Whether this cell runs at all, be it for IPython's magics."""
+    if _pieces(source):
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _mentions(piece: Piece) -> set[str]:
+    parts = {name for _, name, _ in piece.attributes} | {name for _, name, _ in piece.imports if name}
+    return {*piece.reads, *piece.maybe, *parts}
+
+
+def _checks_before(kernel: str, graded: dict[str, list[str]]) -> list[str]:
+    """The kernels whose checks define a name that this kernel's check takes from an earlier one."""
+    earlier = list(graded)[: list(graded).index(kernel)]
+    needed, chosen = _needs(graded[kernel][1]), []
+    for name in reversed(earlier):
+        if needed & _binds(graded[name][1]):
+            needed |= _needs(graded[name][1])
+            chosen.append(name)
+    return chosen[::-1]
+
+
+def _pieces(source: str) -> list[Piece]:
+    """In the order in which they run: the head of a compound statement before what is in it."""
+    try:
+        pieces = facts_of(source).pieces
+    except Unreadable:
+        return []
+    return sorted(pieces, key=lambda piece: (piece.line, not hasattr(piece.node, "parts")))
+
+
+def _reads(source: str) -> set[str]:
+    return {name for piece in _pieces(source) for name in (*piece.reads, *piece.maybe)}
+
+
+def _binds(source: str) -> set[str]:
+    return {name for piece in _pieces(source) for name in piece.binds}
+
+
+def _needs(source: str) -> set[str]:
+    """The names that this code reads before it binds them."""
+    needed: set[str] = set()
+    bound: set[str] = set()
+    for piece in _pieces(source):
+        own = piece.binds.keys() if piece.kind != "code" or hasattr(piece.node, "parts") else set()
+        needed |= {*piece.reads, *piece.maybe} - bound - own
+        bound |= piece.binds.keys()
+    return needed

@@ -1,0 +1,57 @@
+"""Judging again only what changed: in go a submission and what is remembered, out comes its whole verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict
+
+from tinytorch.course.module import Module
+from tinytorch.grading.judge import CHANCE, Progress, judge
+from tinytorch.grading.memory import Keys, Memory, Tested, environment, keys, recall, remembered
+from tinytorch.grading.submission import Submission
+from tinytorch.grading.verdict import Verdict
+
+
+def judge_changed(
+    submission: Submission,
+    module: Module,
+    memory: Memory,
+    around: str,
+    *,
+    only: Collection[str] = (),
+    everything: bool = False,
+    on_progress: Progress | None = None,
+) -> tuple[Tested, Keys]:
+    """Judge in a plain process the kernels of `only` (all where empty) whose verdict is not remembered.
+
+    Args:
+        around: the `environment` in which the process that runs kernels was started.
+        everything: also those whose verdict is remembered.
+
+    Raises UserError as `judge` does.
+    """
+    asked = [name for name in module.points if not only or name in only]
+    found = keys(submission.cells(), module, around)
+    if not everything and (tested := recall(memory, found, asked, module)):
+        return tested, found
+    known = {} if everything else remembered(memory, found, asked)
+    run = {name for name in asked if name not in known}
+    run |= {before for name in run for before in found.checks[name]}
+    verdict = judge(submission, module, sandbox="none", inline=True, only=run, on_progress=on_progress)
+    if environment(module) == around:  # else nobody knows which of the two was judged
+        _remember(memory, verdict, found)
+    fresh = {cell.name: cell for cell in verdict.cells}
+    verdict.cells = [fresh.get(name) or known[name] for name in asked]
+    verdict.count(hidden=module.hidden is not None)
+    return Tested(verdict, frozenset(set(asked) - fresh.keys())), found
+
+
+def _remember(memory: Memory, verdict: Verdict, found: Keys) -> None:
+    for cell in verdict.cells:
+        memory.drop(found.flawless[cell.name])
+        memory.drop(found.placed[cell.name])
+        key = (found.flawless if cell.flawless() else found.placed)[cell.name]
+        if key and cell.settled:
+            memory.put(key, cell.as_json())
+    if not any(error.type in CHANCE for error in verdict.broken):
+        memory.put(found.whole, [asdict(error) for error in verdict.broken])
