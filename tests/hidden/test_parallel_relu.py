@@ -1,9 +1,11 @@
 """parallel_relu: max(x, 0), the array cut over worker threads."""
 
+import time
+
 import numpy as np
 import pytest
 from oracles import (
-    REAL,
+    COMPILED,
     assert_exact,
     assert_same_numbers,
     assert_unmodified,
@@ -21,7 +23,7 @@ from tinytorch.hardware import num_threads
 from tinytorch.sandbox.inside.values import TensorValue
 
 LARGE = 1_200_007  # no multiple of any number of workers below, and worth more than one thread
-MARGIN = 0.1  # of the processor time of a call, which also carries 80 MB to and fro
+MARGIN = 0.2  # of the processor time of NumPy's: half of the work in a worker takes 0.7 to 1.2 of it
 
 
 def assert_works(kernels) -> None:
@@ -70,7 +72,7 @@ def test_empty(kernels):
 @pytest.mark.weight(2)
 def test_dtype_is_kept(kernels):
     """The result has the dtype of the input, for floats of every width and for integers."""
-    for dtype in REAL:
+    for dtype in (np.dtype(bool), *COMPILED):
         x = numbers((1003,), dtype)
         assert_exact(kernels.parallel_relu(x), relu(x))
     for dtype in (np.float16, np.float64, np.int8):
@@ -88,7 +90,9 @@ def test_workers_compute(kernels):
     with kernels.watched() as used:
         result = kernels.parallel_relu(x, 2)
     assert_exact(result, relu(x))
-    assert used.workers_s > MARGIN * used.all_s
+    start = time.thread_time()
+    np.maximum(x, 0)
+    assert used.workers_s > MARGIN * (time.thread_time() - start)
 
 
 def test_nan_infinity_and_negative_zero(kernels):
@@ -151,5 +155,5 @@ def test_result_in_out(kernels):
     """Where there is an `out`, it takes the result, small or large; it may be x, or overlap it in any way."""
     assert_works(kernels)
     if takes_out(kernels.parallel_relu):
-        assert_writes_to_out(kernels.parallel_relu, 1000)
-        assert_writes_to_out(kernels.parallel_relu, LARGE)
+        assert_writes_to_out(kernels.parallel_relu, 1000, np.float32, np.int8)
+        assert_writes_to_out(kernels.parallel_relu, LARGE, np.float32)
