@@ -20,7 +20,7 @@ class Typical:
     def made_in(self, source: str) -> str:
         """The cell's source with this mistake in it."""
         assert self.old in source, f"{self.kernel}, {self.name}: its place is gone"
-        return source.replace(self.old, self.new, 1)
+        return source.replace(self.old, self.new)
 
 
 NJIT = "@njit(nogil=True)\n"
@@ -30,7 +30,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
         ("name misspelt", "cpu_s / wall_s", "cpu / wal",
          ("`profile = {", "name 'wal' is not defined")),
         ("nothing returned", "    return profile\n", "",
-         ("`assert report[", "something is None here: has a function ended without `return`?")),
+         ("`assert report[", "None is not subscriptable: has a function ended without `return`?")),
         ("CPU time of the clock on the wall", "time.process_time()", "time.perf_counter()",
          ("`cpu_utilization`: expected about 0 for a sleep", "time.process_time")),
         ("None divided", "if flops is not None:\n        profile", "if True:\n        profile",
@@ -76,7 +76,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
         ("int8 wraps", "dtype, final = computing_dtype(x, y)", "dtype, final = np.result_type(x, y)",
          ("They have wrapped around: a multiple of 2^8 away",)),
         ("shapes that do not fit", "difference = x - y", "difference = x - y.T",
-         ("`difference = x - y.T`", "the shapes (3, 4) and (4, 3) do not fit together")),
+         ("`difference = x - y.T`", "the shapes (3,4) and (4,3) do not fit together")),
     ],
     "cache_friendly_matmul": [
         ("helper called with one argument less", "B_panels, (j - j0) // wide, C, i, j, k1 - k0, k0 > 0",
