@@ -128,13 +128,13 @@ def takes_out(kernel: Callable) -> bool:
     return True
 
 
-def assert_writes_to_out(kernel: Callable, length: int) -> None:
+def assert_writes_to_out(kernel: Callable, length: int, *dtypes: type) -> None:
     """The result is in `out`, and all else stays: `out` beside x, on x, and over each other both ways."""
-    for dtype in (np.float32, np.int8):
+    for dtype in dtypes:
+        given = numbers((2 * length,), dtype)
         for x_starts, out_starts in ((0, length), (0, 0), (3, 0), (0, 3), (0, length - 1), (length // 2, 0)):
-            memory = numbers((2 * length,), dtype)
-            expected = memory.copy()
-            expected[out_starts : out_starts + length] = relu(memory[x_starts : x_starts + length])
+            memory, expected = given.copy(), given.copy()
+            expected[out_starts : out_starts + length] = relu(given[x_starts : x_starts + length])
             out = memory[out_starts : out_starts + length]
             result = kernel(memory[x_starts : x_starts + length], out=out)
             assert_exact(result, expected[out_starts : out_starts + length])

@@ -155,7 +155,8 @@ def test_result_in_out(kernels):
     """Where there is an `out`, it takes the result, small or large; it may be x, or overlap it in any way."""
     assert_works(kernels)
     if takes_out(kernels.parallel_relu):
-        assert_writes_to_out(kernels.parallel_relu, 1000)
+        assert_writes_to_out(kernels.parallel_relu, 1000, np.float32, np.int8)
+        assert_writes_to_out(kernels.parallel_relu, LARGE, np.float32)
         memory = numbers((HUGE + 3,))
         expected = relu(memory[:HUGE])
         assert_exact(kernels.parallel_relu(memory[:HUGE], 2, out=memory[3:]), expected)

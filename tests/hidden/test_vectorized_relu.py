@@ -125,7 +125,7 @@ def test_result_in_out(kernels):
     """Where there is an `out`, it takes the result; it may be x, or overlap it in any way."""
     assert_works(kernels)
     if takes_out(kernels.vectorized_relu):
-        assert_writes_to_out(kernels.vectorized_relu, 1000)
+        assert_writes_to_out(kernels.vectorized_relu, 1000, np.float32, np.int8)
 
 
 def test_wrong_out(kernels):

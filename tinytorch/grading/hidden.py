@@ -77,7 +77,7 @@ class Grader:
         verdict = self.reports[report.nodeid]
         if report.when == "call":
             verdict.outcome = PASSED if report.passed and not hasattr(report, "wasxfail") else FAILED
-            verdict.slow = getattr(report, "slow", False)
+            verdict.slow = getattr(report, "slow", 0.0)
         elif not report.passed:
             verdict.outcome = ERROR
         fault: Fault | None = getattr(report, "fault", None)
