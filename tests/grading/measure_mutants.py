@@ -5,10 +5,10 @@
         --every 10                                                        each tenth
         --seconds 500                                                     as far as the time goes
 
-Prints, per kernel, how many are caught, by a wrong result or by the clock (an endless loop, or a machine too busy
-to trust), how many can be caught by no test (each with its reason in equivalent_mutants.yaml), and those that
-live as the change that they make. What is known is kept in
-build/mutants.jsonl: the next run judges only what changed. Exit code 1 below 97 %, or if not all are judged.
+Prints, per kernel, how many are caught, by a wrong result or by the clock (an endless loop, or a machine too
+busy to trust), how many no test can catch (each with its reason in equivalent_mutants.yaml), and those that
+live as the change that they make. What is known is kept in build/mutants.jsonl: the next run judges only what
+changed. Exit code 1 below 97 %, or if not all are judged.
 """
 
 import argparse
