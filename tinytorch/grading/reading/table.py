@@ -49,7 +49,9 @@ MODULES = words(
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
     tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
-    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid
+    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid tinytorch.hardware.memory
+    tinytorch.hardware.operands tinytorch.hardware.pool tinytorch.hardware.product
+    tinytorch.hardware.int8_product tinytorch.hardware.pruned
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -209,11 +211,17 @@ _PYTHON = """
 
 _TINYTORCH = """
     Tensor as_array tensor core hardware
-    cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share set_num_threads
+    cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share apart set_num_threads
     pieces_of_product worthwhile_members streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
     quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
+    half_relu
+    REAL_NUMBERS real_numbers widths computing_dtypes check_int64 check_product at_least_one contiguous
+    fitting peak_memory worker_pool BlockedProduct part_of
+    columns row_major Int8Product PackedWeights quantizable
+    step_of LIMIT Q_ROWS Q_COLS Q_GROUP Q_OFFSET PrunedProduct PrunedWeights of memory operands pool
+    product int8_product pruned lanes grid
     blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
