@@ -28,6 +28,7 @@ from tinytorch.hardware import float_tile, int8, int8_tile
 from tinytorch.sandbox.inside import channel, isolation, operations, seccomp, values
 from tinytorch.sandbox.inside.lookout import Lookout
 from tinytorch.sandbox.inside.notebook import Notebook
+from tinytorch.sandbox.inside.signatures import keep_to_types
 
 
 class Output(io.TextIOBase):
@@ -201,7 +202,8 @@ def can_isolate(tmp_mb: int, visible: list[str]) -> bool:
 
 
 def warm_up() -> None:
-    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork."""
+    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork; see `signatures`."""
+    keep_to_types()
     scipy.sparse.csr_array(np.eye(2))
     numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
 
