@@ -95,6 +95,7 @@ def _operand(value: ArrayOrTensor, name: str = "x") -> np.ndarray:
     raise TypeError(f"{name} holds {array.dtype}: a kernel takes integers and floats up to 64 bits")
 
 
+@lru_cache(maxsize=256)
 def _widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
     result = np.result_type(*dtypes)
     result = result if result.kind == "f" else np.dtype(np.int64)
@@ -474,16 +475,17 @@ def _multiply_in_place(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> bool:
     depth = in_place_depth(M, K, N, dtype)
     if not depth or not A.flags.carray or not B.flags.carray:
         return False
-    mailbox, members = helpers(worthwhile_members(M, K, N))
+    worth = worthwhile_members(M, K, N)
+    mailbox, members = helpers(worth) if worth > 1 else (None, 1)
     if members > 1:
         _share_in_place(mailbox, pieces_of_product(M, N, dtype, members), A, B, C, depth)
     else:
-        _tiles_in_place(A, B, C, depth, 0, M, 0, N)
+        _tiles_in_place(A, B, C, depth)
     return True
 
 
 @njit(nogil=True)
-def _tiles_in_place(A, B, C, block, top, bottom, left, right):
+def _part_in_place(A, B, C, block, top, bottom, left, right):
     """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], with panels that are views, `block` deep.
 
     Where B is cut, it is too large for the near caches, and it is worth asking for what comes next.
@@ -502,10 +504,16 @@ def _tiles_in_place(A, B, C, block, top, bottom, left, right):
 
 
 @njit(nogil=True)
+def _tiles_in_place(A, B, C, block):
+    """C = A @ B, with panels that are views of A and B, so many steps deep."""
+    _part_in_place(A, B, C, block, 0, C.shape[0], 0, C.shape[1])
+
+
+@njit(nogil=True)
 def _piece_in_place(worker, piece, pieces, A, B, C, block):
-    """The piece of C that `pieces` (a line of top, bottom, left, right for each) says, by `_tiles_in_place`."""
+    """The piece of C that `pieces` says (a line of top, bottom, left, right for each)."""
     top, bottom, left, right = pieces[piece]
-    apart(_tiles_in_place, (A, B, C, block, top, bottom, left, right))
+    apart(_part_in_place, (A, B, C, block, top, bottom, left, right))
 
 
 @njit(nogil=True)
@@ -520,7 +528,8 @@ def _multiply_packed(A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: in
     if not C.size or not K:
         C[:] = 0  # a sum of nothing
         return
-    mailbox, members = helpers(worthwhile_members(M, K, N))
+    worth = worthwhile_members(M, K, N)
+    mailbox, members = helpers(worth) if worth > 1 else (None, 1)
     pieces = pieces_of_product(M, N, dtype, members)
     high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
     rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
