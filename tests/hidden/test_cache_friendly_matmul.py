@@ -81,7 +81,7 @@ def test_unsigned_numbers_that_do_not_fit(kernels):
 @pytest.mark.weight(2)
 def test_one_row_and_one_column(kernels):
     """A row times a matrix and a matrix times a column, in any memory order and of any length."""
-    for length, width in ((1, 1), (3, 70), (70, 3), (131, 263), (4099, 33)):
+    for length, width in ((1, 1), (3, 70), (70, 3), (64, 71), (71, 64), (131, 263), (4099, 33)):
         for row in layouts(numbers((1, length))):
             for X in (numbers((length, width)), numbers((width, length)).T):
                 assert_product(kernels.cache_friendly_matmul(row, X), row, X)

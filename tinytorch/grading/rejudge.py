@@ -55,26 +55,29 @@ def judge_in_class(
     *,
     sandbox: str,
     hidden: Path,
+    only: Collection[str] | None = None,
 ) -> Verdict:
-    """Judge one of many submissions: a kernel whose code has passed every test in another one passes here too.
+    """Judge one of many submissions: a kernel whose code has passed every test in another one passes here.
 
     Args:
         passed: what this process has seen pass, by the digest of the code that it rests on; added to. Nothing
             else is shared, and nothing comes from or goes to a submission that takes a shortcut anywhere.
+        only: the kernels to judge, by default all of the module's.
 
     Raises UserError as `judge` does.
     """
     module, cells = replace(module, hidden=hidden), submission.cells()
     if shortcuts(cells, list(module.points), module):
-        return judge(submission, module, sandbox=sandbox)
+        return judge(submission, module, sandbox=sandbox, only=only)
+    asked = [name for name in module.points if only is None or name in only]
     found = keys(cells, module, environment(module, sandbox)).flawless
-    known = {name: passed[key] for name, key in found.items() if key and key in passed}
-    verdict = judge(submission, module, sandbox=sandbox, only=module.points.keys() - known.keys())
+    known = {name: passed[key] for name, key in found.items() if name in asked and key and key in passed}
+    verdict = judge(submission, module, sandbox=sandbox, only=set(asked) - known.keys())
     fresh = {cell.name: cell for cell in verdict.cells}
     for name, cell in fresh.items():
         if (key := found[name]) and cell.flawless() and cell.settled:
             passed[key] = deepcopy(cell)
-    verdict.cells = [fresh.get(name) or deepcopy(known[name]) for name in module.points]
+    verdict.cells = [fresh.get(name) or deepcopy(known[name]) for name in asked]
     verdict.count(hidden=True)
     return verdict
 
