@@ -1,4 +1,4 @@
-"""In a class, code that passed every test once passes in every submission that has it, and nothing else does."""
+"""In a class, code that passed every test once passes wherever it stands, and nothing else is shared."""
 
 from collections.abc import Callable
 
