@@ -140,7 +140,7 @@ def test_a_verdict_that_was_not_recorded_is_recorded_by_the_rerun(class_, monkey
     class_.room.verdicts.save("alice", replace(entry, recorded=False))
     with sqlite3.connect(class_.room.root / "gradebook.db") as gradebook:
         gradebook.execute("UPDATE grade SET auto_score = 0")
-    monkeypatch.setattr("tinytorch.classroom.judging.judge", None)  # it must not be judged again
+    monkeypatch.setattr("tinytorch.classroom.judging.judge_in_class", None)  # it must not be judged again
     assert grades(class_) == {"alice": ("graded", 100.0)}
     assert class_.marks() == {"alice": 100.0}
 
