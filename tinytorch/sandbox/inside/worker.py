@@ -106,7 +106,7 @@ class Submission:
 
 def serve(link: socket.socket, notebook: Notebook, home: Path) -> None:
     """Answer requests until the grader hangs up."""
-    submission, lookout = Submission(notebook, home), Lookout()
+    submission, lookout = Submission(notebook, home), Lookout(home)
     lookout.start()
     while True:
         fds: list[int] = []
