@@ -108,6 +108,10 @@ from tinytorch.core.tensor import Tensor, as_array
 from tinytorch.hardware import (
     block_lengths,
     in_place_depth,
+    lanes,
+    launch,
+    load_vector,
+    maximum,
     multiply_tile,
     narrowed,
     num_threads,
@@ -116,6 +120,8 @@ from tinytorch.hardware import (
     panels_across,
     panels_down,
     run_chunks,
+    splat,
+    store_vector,
     streaming,
     tile_shape,
     turn,
@@ -845,8 +851,73 @@ for name, rate in rates.items():
 # Two cases need thought. NaN must stay NaN: a network that hides its NaN is hard to mend. And -0.0
 # gives 0.0.
 #
-# The loop below is decorated with `@streaming` (given). It calls your loop for a few numbers first, so
-# that the rest of the output begins on a cache line. Where that helps, it hands over the rest a few lines
+# ### What the compiler does for you
+#
+# Write ReLU as a plain loop first. A comparison with NaN is false, and -0.0 <= 0 is true. The compiler makes
+# vector instructions of a loop that writes out[i] exactly once, whatever x[i] is.
+#
+# **Predict.** Write down whether you expect vector instructions in your plain loop. The cell after the check
+# shows what the compiler made of it.
+
+
+# %% nbgrader={"grade": false, "grade_id": "relu_loop", "locked": false, "schema_version": 3, "solution": true, "task": false}
+@njit(nogil=True)
+def relu_loop(x, out):
+    """out[i] = max(x[i], 0), over two 1-D arrays of one dtype; NaN stays NaN, -0.0 gives 0.0."""
+    ### BEGIN SOLUTION
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        value = x[i]
+        out[i] = zero if value <= zero else value
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_relu_loop", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from tinytorch.sandbox.inside.checks import inline_check
+
+with inline_check("relu_loop"):
+    x = np.array([-2, 3, np.nan, -0.0, 0.5] * 20, np.float32)
+    got = np.full_like(x, 7)
+    relu_loop(x, got)
+    np.testing.assert_array_equal(got, np.maximum(x, 0), "negative numbers become 0, NaN stays NaN")
+    assert not np.signbit(got[3]), "-0.0 must give 0.0: compare with <=, not with <"
+
+# %% [markdown]
+# Below is the innermost loop of it as the CPU runs it, one instruction per line. Those on whole vectors are
+# marked with `->`.
+
+# %% tags=["measure"]
+print(machine_code(relu_loop))
+
+# %% [markdown]
+# ### Vectors in your own hands
+#
+# The compiler makes vectors only where it can prove that nothing changes. Where it cannot, you have to say
+# it yourself. These words say it, in any `@njit` function (`tinytorch.hardware`, imported above):
+#
+# | word | what it does |
+# | --- | --- |
+# | `lanes(x.dtype)` | how many numbers of this dtype a vector holds |
+# | `load_vector(x, i)` | the vector x[i], x[i + 1], ...; with a third argument `count`, only its first lanes |
+# | `store_vector(v, x, i)` | writes a vector to x[i], x[i + 1], ...; with `count`, only its first lanes |
+# | `splat(value, x.dtype)` | a vector with the same number in every lane |
+# | `maximum(v, w)` | the larger of each pair of lanes: NaN where one is NaN, w where they are equal |
+# | `multiply_add(u, v, w)` | u * v + w in one instruction |
+# | `v + w`, `v - w`, `v * w` | lane by lane |
+#
+# An array seldom ends where a vector ends. What is left over is the *tail*: fewer numbers than a vector has
+# lanes. A load beyond the array would read what is not yours, and a store would destroy it. `count` is made
+# for the tail:
+#
+# ```
+#     x, 13 numbers    ┌───────────────┬───────────────┬───────────────┬───┐
+#     4 lanes          │  0  1  2  3   │  4  5  6  7   │  8  9 10 11   │12 │
+#                      └───────────────┴───────────────┴───────────────┴───┘
+#                        whole vectors: 13 - 13 % 4 = 12 numbers         tail, count = 1
+# ```
+#
+# `vectorized_relu` runs your loop through `streaming` (given). It calls your loop for a few numbers first,
+# so that the rest of the output begins on a cache line. Where that helps, it hands over the rest a few lines
 # at a time too, and asks for the lines further on before your loop needs them. Write the loop as if it
 # saw the whole array.
 #
@@ -870,7 +941,7 @@ def _result_in(out: ArrayOrTensor, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _relu_float16(x: np.ndarray, out: np.ndarray) -> None:
-    """`_relu_loop` for float16, which Numba lacks on CPUs."""
+    """`_relu_lanes` for float16, which Numba lacks on CPUs."""
     np.add(np.maximum(x, 0), 0, out=out)  # + 0 turns -0.0 into 0.0
 
 
@@ -896,7 +967,7 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
         out = np.empty_like(x, None, "A")
     else:
         out, x = _result_in(out, x)
-    loop = _relu_float16 if x.dtype.char == "e" else _relu_loop
+    loop = _relu_float16 if x.dtype.char == "e" else _relu_streamed
     if x.ndim == 1 and x.flags.forc:
         loop(x, out)
     else:
@@ -904,20 +975,24 @@ def vectorized_relu(x: ArrayOrTensor, out: ArrayOrTensor | None = None) -> Tenso
     return Tensor(out)
 
 
-@streaming
 @njit(nogil=True)
-def _relu_loop(x: np.ndarray, out: np.ndarray) -> None:
+def _relu_lanes(x: np.ndarray, out: np.ndarray) -> None:
     """out[i] = max(x[i], 0) over two 1-D arrays of one dtype; NaN stays NaN, -0.0 gives 0.0.
 
-    A comparison with NaN is false, and -0.0 <= 0 is true. The compiler makes vector instructions of a loop
-    that writes out[i] exactly once, whatever x[i] is.
+    Steps: take whole vectors as long as there are any, `lanes(x.dtype)` numbers at a time; then the tail.
     """
     ### BEGIN SOLUTION
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        value = x[i]
-        out[i] = zero if value <= zero else value
+    width, zero = lanes(x.dtype), splat(0, x.dtype)
+    whole = x.size - x.size % width
+    for i in range(0, whole, width):
+        store_vector(maximum(load_vector(x, i), zero), out, i)
+    rest = x.size - whole
+    if rest > 0:
+        store_vector(maximum(load_vector(x, whole, rest), zero), out, whole, rest)
     ### END SOLUTION
+
+
+_relu_streamed = streaming(_relu_lanes)  # piece by piece: given
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_vectorized_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
@@ -942,6 +1017,13 @@ with inline_check("vectorized_relu"):
     assert not np.signbit(special[3]), (
         "-0.0 must give 0.0, got -0.0: they compare equal, look at the sign bit"
     )
+    for size in (1, 15, 16, 17, 1001):
+        memory = np.full(size + 64, -7, np.float32)
+        vectorized_relu(np.arange(size, dtype=np.float32) - 5, out=memory[:size])
+        np.testing.assert_array_equal(
+            memory[:size], np.maximum(np.arange(size) - 5, 0), f"{size} numbers: is the tail complete?"
+        )
+        assert (memory[size:] == -7).all(), f"{size} numbers: your loop wrote beyond the end; count the tail"
     np.testing.assert_array_equal(
         vectorized_relu(np.arange(-6.0, 6).reshape(3, 4).T).data,
         np.maximum(np.arange(-6.0, 6).reshape(3, 4).T, 0),
@@ -990,38 +1072,82 @@ plt.show()
 #
 # </details>
 #
-# You can *see* SIMD. Below is the innermost loop of a ReLU as the CPU runs it, one instruction per line.
-# Those on whole vectors are marked with `->`.
-
-
-# %% tags=["measure"]
-@njit(nogil=True)
-def relu_loop(x, y):
-    for i in range(x.size):
-        y[i] = max(x[i], np.float32(0))
-
-
-numbers = np.ones(1000, np.float32)
-relu_loop(numbers, numbers.copy())
-print(machine_code(relu_loop))
-
-# %% [markdown]
-# What does `@streaming` gain? It depends on the cache that the arrays lie in, and on the CPU. A copy moves
-# the same bytes and computes nothing, so it shows what there is to gain.
+# ### When it is worth it
+#
+# Three ways to the same ReLU: your plain loop, your vectors, and your vectors with `streaming`. A copy
+# moves the same bytes and computes nothing, so it shows what there is to gain.
 
 # %% tags=["measure"]
-streamed_loop = hardware.streaming(relu_loop)
-print(f"{'GB/s, one thread':20}{'copy':>8}{'loop':>8}{'@streaming':>12}")
+loops = {"plain loop": relu_loop, "vectors": _relu_lanes, "streaming": _relu_streamed}
+print(f"{'GB/s, one thread':20}{'copy':>12}" + "".join(f"{name:>12}" for name in loops))
 for size in (30_000, 100_000, 1_000_000, 10_000_000):
     x = np.random.default_rng(0).standard_normal(size, np.float32)
     y = np.zeros_like(x)
-    copy, loop, streamed = (
-        2 * x.nbytes / median_s(operation, *operands, repeats=25) / 1e9
-        for operation, operands in ((np.copyto, (y, x)), (relu_loop, (x, y)), (streamed_loop, (x, y)))
-    )
-    print(f"{size:10,} numbers  {copy:8.1f}{loop:8.1f}{streamed:12.1f}")
+    seconds = [median_s(np.copyto, y, x, repeats=25)]
+    seconds += [median_s(loop, x, y, repeats=25) for loop in loops.values()]
+    print(f"{size:10,} numbers  " + "".join(f"{2 * x.nbytes / s / 1e9:12.1f}" for s in seconds))
 
 # %% [markdown]
+# The plain loop and the vectors are about equal: here the compiler does as well as you. It does not always.
+# In a sum of floats, each addition needs the result of the one before, and another order of additions rounds
+# differently. So the compiler has to leave the loop as it is. You may choose another order: one sum for each
+# lane, and the lanes added up at the end.
+#
+# Write that sum. Four vectors of sums, so that an addition need not wait for the one before it.
+
+
+# %% nbgrader={"grade": false, "grade_id": "sum_by_lanes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+@njit(nogil=True)
+def sum_in_order(x):
+    """The sum of a 1-D float array, number by number."""
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@njit(nogil=True)
+def sum_by_lanes(x):
+    """The sum of a 1-D float array: four vectors of sums, then their lanes, then the tail."""
+    width = lanes(x.dtype)
+    sums = np.zeros(width, x.dtype)  # for the lanes at the end
+    ### BEGIN SOLUTION
+    a = b = c = d = splat(0, x.dtype)
+    whole = x.size - x.size % (4 * width)
+    for i in range(0, whole, 4 * width):
+        a = a + load_vector(x, i)
+        b = b + load_vector(x, i + width)
+        c = c + load_vector(x, i + 2 * width)
+        d = d + load_vector(x, i + 3 * width)
+    store_vector((a + b) + (c + d), sums, 0)
+    return sum_in_order(sums) + sum_in_order(x[whole:])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_sum_by_lanes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+with inline_check("sum_by_lanes"):
+    for size in (0, 1, 63, 64, 65, 1000):
+        for dtype in (np.float32, np.float64):
+            x = np.arange(size, dtype=dtype)
+            got = sum_by_lanes(x)
+            assert got == x.sum(), f"{size} numbers, {np.dtype(dtype)}: expected {x.sum()}, got {got}"
+
+# %% tags=["measure"]
+x = np.random.default_rng(0).random(40_000, np.float32)
+exact = x.astype(float).sum()
+for name, total_of in (("in order", sum_in_order), ("by lanes", sum_by_lanes), ("NumPy's sum", np.sum)):
+    seconds = median_s(total_of, x, repeats=200)
+    print(f"{name:12}{seconds * 1e6:8.2f} us, off by {abs(total_of(x) - exact) / exact:.1e} of the sum")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The sum by lanes is many times as fast as the one in order, and it is no less exact: shorter sums lose less
+# to rounding. That is why libraries sum in another order than you would, and why two of them may differ in
+# the last digit.
+#
+# </details>
+#
 # ### Five operations, and what they cost
 #
 # Element-wise operations keep the shape. *Reductions* (a sum, a distance) bring an array down to one
@@ -1701,25 +1827,41 @@ print(machine_code(_five_loops))
 # Python threads can do this because the loops are compiled with `nogil=True`: they let go of the
 # interpreter's lock while they run. So does NumPy in its loops.
 #
-# A GPU works the same way, with other names and far more of everything:
+# A GPU works the same way, with other names and far more of everything. You say what *one lane* does, and
+# how many there are; the machine shares them out:
 #
 # | on a GPU | here | what it is |
 # | --- | --- | --- |
-# | grid | the whole array | all the work of one kernel call |
-# | block | a chunk | a part with no need of the others, handed to a worker |
-# | multiprocessor (SM) | a core, with its worker thread | runs one part after another |
+# | grid | all blocks | all the work of one kernel call |
+# | block | a turn of a worker's loop | a part with no need of the others |
+# | multiprocessor (SM) | a core, with its worker thread | runs one block after another |
 # | lane of a warp | a SIMD lane | one number among those that an instruction works on |
-# | shared memory | L1 and L2 cache | near memory of one part |
+# | shared memory | L1 and L2 cache | near memory of one block |
 # | global memory | main memory | far memory of all |
 #
 # ```
-#    grid    ┌───────────────┬───────────────┬───────────────┬───────────────┐   the array
+#    grid    ┌───────────────┬───────────────┬───────────────┬───────────────┐
 #            └───────┬───────┴───────┬───────┴───────┬───────┴───────┬───────┘
-#    block        chunk 0         chunk 1         chunk 2         chunk 3
+#    block           0               1               2               3
 #                    │               │               │               │
-#    lane      ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   numbers side by side
+#    lane      ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐   ┌─┬─┬─┬─┬─┬─┐
 #              └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘   └─┴─┴─┴─┴─┴─┘
+#               0 1 2 3 4 5     0 1 2 3 4 5     0 1 2 3 4 5     0 1 2 3 4 5
 # ```
+#
+# A kernel for a grid is a plain function. Its first arguments say which lane it runs for:
+#
+# ```
+#    def double(block, lane, lanes, x, out):        lanes: how many a block has
+#        i = block * lanes + lane                   my number
+#        if i < x.size:                             the last block hangs over the edge
+#            out[i] = 2 * x[i]
+#
+#    launch(double, blocks=40, lanes=256)(x, out)
+# ```
+#
+# Here each worker thread takes a range of blocks, and the lanes of a block become the vector lanes of the
+# innermost loop. With `on="cuda"` the same function runs on a GPU, lane by lane.
 #
 # **Predict.** With two workers, is ReLU on 1,000 numbers faster or slower than with one? On 10
 # million, is it twice as fast?
@@ -1727,6 +1869,7 @@ print(machine_code(_five_loops))
 # %% nbgrader={"grade": false, "grade_id": "bytes_per_worker", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| exporti
 BYTES_PER_WORKER = 8 * 2**20  # about twice what one core does in the time that it takes to wake another
+LANES = 256  # of a block: a number that GPUs like too
 
 
 def _flat_pair(x: np.ndarray, out: ArrayOrTensor | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -1741,7 +1884,7 @@ def _flat_pair(x: np.ndarray, out: ArrayOrTensor | None) -> tuple[np.ndarray, np
 # %% nbgrader={"grade": false, "grade_id": "parallel_relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | None = None) -> Tensor:
-    """max(x, 0), the array cut into one chunk per worker thread.
+    """max(x, 0), on a grid of blocks that worker threads share out.
 
     Args:
         x, out: as for `vectorized_relu`.
@@ -1749,17 +1892,15 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
             (`num_threads()`), and one where the array is too small to be worth a second.
 
     Returns:
-        Tensor: what `vectorized_relu` returns. Each chunk is computed by it, through its public arguments
-        alone: `vectorized_relu(part of x, out=part of out)`.
+        Tensor: what `vectorized_relu` returns.
 
     Raises:
         ValueError: num_workers < 1, or an `out` that does not fit.
         TypeError: anything but integers and floats.
 
-    Steps: decide how many workers are worth it: each should have at least BYTES_PER_WORKER of x. For one,
-    `vectorized_relu` is all. For more, `_flat_pair` (given above) lays x and the result out flat, and
-    `_relu_chunks` cuts them, with `run_chunks(function, size, workers)`, which calls function(start, stop)
-    for each chunk.
+    Steps: decide how many workers are worth it: each should have at least BYTES_PER_WORKER of x. For one, and
+    for float16, `vectorized_relu` is all. For more, `_flat_pair` (given above) lays x and the result out flat.
+    Choose the grid: blocks of LANES lanes, enough of them to cover every number. Launch `_relu_lane` on it.
     """
     if num_workers < 1:  # not by `_at_least_one`: a call would cost a small array 5 %
         raise ValueError(f"num_workers must be at least 1, not {num_workers}")
@@ -1768,20 +1909,22 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
         return vectorized_relu(x, out=out)
     x = _operand(x)
     workers = min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER)
-    if workers < 2:
+    if workers < 2 or x.dtype == np.float16:
         return vectorized_relu(x, out=out)
     source, target, out = _flat_pair(x, out)
-    _relu_chunks(source, target, workers)
+    blocks = -(-source.size // LANES)
+    launch(_relu_lane, blocks, LANES, workers=workers)(source, target)
     return Tensor(out)
     ### END SOLUTION
 
 
-def _relu_chunks(source: np.ndarray, target: np.ndarray, workers: int) -> None:
-    """`vectorized_relu` of one flat array into another of its length, a chunk per worker, side by side."""
+def _relu_lane(block, lane, lanes, x, out):
+    """What one lane does: ReLU of its own number of x, if there is one for it."""
     ### BEGIN SOLUTION
-    run_chunks(
-        lambda start, stop: vectorized_relu(source[start:stop], out=target[start:stop]), source.size, workers
-    )
+    i = block * lanes + lane
+    if i < x.size:
+        zero = x.dtype.type(0)
+        out[i] = zero if x[i] <= zero else x[i]
     ### END SOLUTION
 
 
@@ -1798,7 +1941,11 @@ with inline_check("parallel_relu"):
                 got.data, np.maximum(x, 0), f"shape {shape}, {workers} workers: is the last chunk complete?"
             )
             assert got.dtype == np.float32, f"expected float32, got {got.dtype}"
-    x = np.arange(-600_000, 600_000).reshape(1200, 1000)
+    x = np.arange(-1_100_003, 1_100_000)  # enough for two workers, and no multiple of the lanes
+    np.testing.assert_array_equal(
+        parallel_relu(x, 2).data, np.maximum(x, 0), "a large array, 2 workers: is the last block complete?"
+    )
+    x = x[:2_200_000].reshape(2200, 1000)
     np.testing.assert_array_equal(
         parallel_relu(x.T, 2).data, np.maximum(x.T, 0), "a transposed array, 2 workers"
     )
@@ -1857,6 +2004,101 @@ plt.show()
 # For small arrays the best parallel kernel is the serial one, so yours should fall back to it: the
 # ratio stays near 1. For large ones ReLU gains until the memory is busy; the matrix product, which
 # does much with every byte, gains more. Past the number of cores there is nothing left to gain.
+#
+# </details>
+#
+# The same kernel, on a GPU where there is one, else on a *simulator* of one: a Python thread for each lane,
+# slow, but with the same blocks and the same edges. So the grid is small.
+
+# %% tags=["measure"]
+x = np.random.default_rng(0).standard_normal(1_000).astype(np.float32)
+here, there = np.empty_like(x), np.empty_like(x)
+launch(_relu_lane, 4, 256)(x, here)
+launch(_relu_lane, 4, 256, on="cuda")(x, there)
+print(f"on CPU threads and on the {hardware.cuda_device()}: equal is {np.array_equal(here, there)}")
+
+# %% [markdown]
+# ### What a block shares
+#
+# Lanes of a block can work together: they have memory in common, and can wait for each other. In a product
+# of matrices, each lane computes one number of C. Alone it would fetch a whole row of A and a whole column
+# of B. Together the lanes of a block fetch a *tile* of each, once, and every lane reads from the tiles what
+# it needs:
+#
+# ```
+#                      tile of B                 1. fetch: each lane brings one number of A,
+#                     ┌────┬────┐                   one of B, into shared memory
+#                     │    │    │                2. all lanes wait for each other
+#                     └────┴────┘                3. multiply: each lane adds the products of
+#     tile of A       ┌────┬────┐                   its row of one tile and its column of
+#     ┌────┬────┐     │    │ ●  │ ◄ a lane's        the other
+#     │    │    │     ├────┼────┤   number        then the next tiles along k
+#     └────┴────┘     │    │    │
+#                     └────┴────┘
+# ```
+#
+# `launch` takes steps 1 and 3 as a tuple, `(fetch, multiply)`: between them the lanes wait. The memory
+# comes by `shared=(shape, dtype)`, and is the first argument after `lanes`. `fetch` is given. Write
+# `multiply`. (This is not graded.)
+
+
+# %% nbgrader={"grade": false, "grade_id": "tiled_product", "locked": false, "schema_version": 3, "solution": true, "task": false}
+SIDE = 8  # of the tiles; the sides of the matrices are multiples of it
+
+
+def fetch(block, lane, lanes, tiles, A, B, C, k0):
+    """Bring one number of A and one of B: those of this lane's place in the tiles."""
+    across = C.shape[1] // SIDE  # tiles in a row of C
+    i, j = block // across * SIDE + lane // SIDE, block % across * SIDE + lane % SIDE
+    tiles[0, lane // SIDE, lane % SIDE] = A[i, k0 + lane % SIDE]
+    tiles[1, lane // SIDE, lane % SIDE] = B[k0 + lane // SIDE, j]
+
+
+def multiply(block, lane, lanes, tiles, A, B, C, k0):
+    """C[i, j] += this lane's row of tile 0 times its column of tile 1."""
+    across = C.shape[1] // SIDE
+    i, j = block // across * SIDE + lane // SIDE, block % across * SIDE + lane % SIDE
+    ### BEGIN SOLUTION
+    total = C[i, j]
+    for k in range(SIDE):
+        total += tiles[0, lane // SIDE, k] * tiles[1, k, lane % SIDE]
+    C[i, j] = total
+    ### END SOLUTION
+
+
+def tiled_product(A, B, on="cpu"):
+    """A @ B by a grid: a block of SIDE x SIDE lanes for each tile of C, a launch for each step along k."""
+    C = np.zeros((A.shape[0], B.shape[1]), A.dtype)
+    for k0 in range(0, A.shape[1], SIDE):
+        grid = launch((fetch, multiply), C.size // SIDE**2, SIDE**2, shared=((2, SIDE, SIDE), A.dtype), on=on)
+        grid(A, B, C, k0)
+    return C
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_tiled_product", "locked": true, "schema_version": 3, "solution": false, "task": false}
+with inline_check("tiled_product"):
+    rng = np.random.default_rng(0)
+    A, B = rng.integers(-9, 9, (16, 24)).astype(np.float32), rng.integers(-9, 9, (24, 32)).astype(np.float32)
+    np.testing.assert_array_equal(tiled_product(A, B), A.astype(int) @ B.astype(int), "on CPU threads")
+
+# %% tags=["measure"]
+A, B = random_pair(16)
+print(f"on the {hardware.cuda_device()}: equal is", end=" ")
+print(np.array_equal(tiled_product(A, B), tiled_product(A, B, on="cuda")))
+A, B = random_pair(512)
+rates = {
+    product: 2 * 512**3 / median_s(product, A, B, repeats=3) / 1e9 for product in (tiled_product, np.matmul)
+}
+print(
+    f"512 x 512 on {num_threads()} threads: {rates[tiled_product]:.2f} GFLOP/s, NumPy's @ {rates[np.matmul]:.0f}"
+)
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# The same program gives the same numbers on threads and on a GPU. It is not fast here: on a CPU the tile
+# belongs into registers, not into shared memory, and section 5 has put it there. On a GPU a block has some
+# hundred lanes and no cache of its own worth the name, so sharing is what makes a product fast.
 #
 # </details>
 #

@@ -224,19 +224,26 @@ class Class:
             return {each.student.id: each.score for each in gradebook.assignment_submissions("kernels")}
 
 
-@pytest.fixture
-def class_(whole_course: Module, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
-    """A class without submissions, graded in plain processes; its folder is the current directory."""
+def copy_class(template: Path, folder: Path) -> Class:
+    """A copy in `folder` of the template's course and of its class without submissions."""
     from tinytorch.classroom.classroom import CONFIG_FILE, open_classroom
 
-    folder = tmp_path / "class"
-    shutil.copytree(template / "class", folder)
-    config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
-    (folder / CONFIG_FILE).write_text(config.replace(str(template), str(tmp_path)), encoding="utf-8")
-    monkeypatch.chdir(folder)
-    room = open_classroom()
+    for part in ("course", "class"):
+        shutil.copytree(template / part, folder / part, dirs_exist_ok=True)
+    config = folder / "class" / CONFIG_FILE
+    text = config.read_text(encoding="utf-8").replace(str(template), str(folder))
+    config.write_text(text, encoding="utf-8")
+    room = open_classroom(folder / "class")
     room.config.GradeKernels.sandbox = "none"
     return Class(room)
+
+
+@pytest.fixture
+def class_(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
+    """A class without submissions, graded in plain processes; its folder is the current directory."""
+    class_ = copy_class(template, tmp_path)
+    monkeypatch.chdir(class_.room.root)
+    return class_
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "for i in range(x.size):",
     "for k in range(A.shape[1]):",
     "for r in range(rows):",
+    "i = block * lanes + lane",  # of the example that the text shows
+    "if i < x.size:",
     "for b in range(cuts.shape[0] - 1):",
     "for j in range(c.size):",
     "if step is None:",

@@ -1,12 +1,29 @@
 """Grading on a Dask cluster: a real scheduler, and workers in processes of their own."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed", reason='python -m pip install -e ".[cluster]"')
+MACHINES = Path(__file__).with_name("machines.py")
+APART = (
+    "unshare",
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "private",
+)
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
 
 
@@ -28,6 +45,22 @@ def test_a_cluster_gives_the_marks_that_this_machine_gives(unprotected, tito, ad
     assert earned == {"alice": 100.0, "bob": 60.0, "carol": 0.0, "dora": 100.0, "eve": None}
     assert answer.code == 1
     assert unprotected.marks() == {"alice": 100.0, "bob": 60.0, "carol": 0.0, "dora": 100.0}
+
+
+@pytest.mark.slow
+def test_machines_that_share_no_folder_and_one_of_them_is_lost(unprotected, tmp_path, tmp_path_factory):
+    """Each in a network, a process tree and a folder of its own; the workers do not see the course."""
+    if os.geteuid() or not shutil.which("ip") or subprocess.run([*APART, "true"]).returncode:
+        pytest.skip("only root, with iproute2, can make machines of network namespaces")
+    slow = {name: f"import time; time.sleep(1); {code}" for name, code in RIGHT.items()}
+    for number in range(4):
+        unprotected.hand_in(f"right{number}", **slow)
+        unprotected.hand_in(f"half{number}", double=slow["double"], shift="return x")
+    folder = tmp_path_factory.mktemp("machines")
+    graded = subprocess.run([*APART, sys.executable, MACHINES, unprotected.room.root, folder, tmp_path])
+    assert graded.returncode == 0
+    marks = {f"right{number}": 100.0 for number in range(4)} | {f"half{number}": 80.0 for number in range(4)}
+    assert unprotected.marks() == marks
 
 
 def test_a_cluster_without_workers_is_named(unprotected, tito):

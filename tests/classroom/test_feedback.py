@@ -47,7 +47,7 @@ def page_of(class_):
 
 def test_points_and_every_hint(page_of):
     text = page_of(double="return np.append(2 * x[:1], x[1:])").text
-    assert "alice, kernels_dev.ipynb: 30 of 100 points" in text
+    assert "kernels_dev.ipynb: 30 of 100 points" in text
     assert "double 30 of 60" in text and "shift 0 of 40 Not attempted." in text
     assert "Each element counts, not only the first." in text
     assert "An empty array gives an empty array." in text

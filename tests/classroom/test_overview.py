@@ -45,7 +45,7 @@ def test_points_hardest_tests_absentees_and_ways_to_the_feedback(class_, tmp_pat
     match_class(class_.room, read_roster(tmp_path / "r.csv"), tmp_path / "r.csv", {})
     target = write_overview(class_.room, class_.room.root / "class.html")
     page = Page(target.read_text(encoding="utf-8"))
-    assert "script" not in page.tags and page.loaded == []
+    assert page.tags.count("script") == 1 and page.loaded == []  # the page's own, which sorts
     assert "Alice <script>alert(1)</script> alice 60 40 100" in page.text
     assert "Bob Bo bob 30 40 70" in page.text and "Zoë Absent zoe nothing handed in" in page.text
     assert "Median 70 of 100" in page.text and "dora : failed" in page.text

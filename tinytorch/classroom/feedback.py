@@ -41,11 +41,24 @@ def _page(classroom: Classroom, gradebook: Gradebook, student: str, verdict: Ver
     submitted = gradebook.find_submission(classroom.assignment, student)
     marks = marks_of(submitted, classroom.notebook)
     found = next(each for each in submitted.notebooks if each.name == classroom.notebook)
-    comments = {comment.name: comment.comment for comment in found.comments if comment.comment}
+    comments = {comment.name: comment.manual_comment for comment in found.comments if comment.manual_comment}
+    complete = [
+        each for each in verdict.cells if each.attempted and not each.failed_tests() and not each.error
+    ]
+    missing = [each for each in verdict.cells if each not in complete]
     return {
         "title": classroom.module.title,
         "student": student,
+        "name": _name(gradebook, student),
         "verdict": verdict,
+        "open": sorted(missing, key=lambda kernel: not kernel.attempted),
+        "complete": complete,
         "marks": marks,
         "comments": comments,
     }
+
+
+def _name(gradebook: Gradebook, student: str) -> str:
+    """The person's, as the gradebook has it."""
+    found = gradebook.find_student(student)
+    return " ".join(filter(None, (found.first_name, found.last_name))) or student

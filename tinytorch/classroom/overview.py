@@ -6,6 +6,8 @@ each student's feedback.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -64,10 +66,21 @@ class HardTest:
 def write_overview(classroom: Classroom, target: Path) -> Path:
     """Write the page of the whole class to `target`."""
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        (resources.files("tinytorch.classroom") / "overview.html").read_text(encoding="utf-8")
+        _resource("overview.html")
     )
-    write_atomically(target, page.render(_contents(classroom, target)))
+    write_atomically(target, page.render(_contents(classroom, target) | _script()))
     return target
+
+
+def _resource(name: str) -> str:
+    return (resources.files("tinytorch.classroom") / name).read_text(encoding="utf-8")
+
+
+def _script() -> dict[str, Any]:
+    """The page's one script, and the digest by which the page allows it and no other."""
+    script = _resource("overview.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"script": script, "script_digest": digest}
 
 
 def _contents(classroom: Classroom, target: Path) -> dict[str, Any]:

@@ -38,8 +38,11 @@ class OurNotebook(NbGraderPreprocessor):
     def module_for(self, resources: dict) -> Module | None:
         """The module, where this is its notebook."""
         module, known = load_module(Path(self.module_root)), resources["nbgrader"]
-        ours = (known["assignment"], known["notebook"]) == (module.name, module.notebook.stem)
-        return module if ours else None
+        return module if is_notebook_of(module, known["assignment"], known["notebook"]) else None
+
+
+def is_notebook_of(module: Module, assignment: str, notebook: str) -> bool:
+    return (assignment, notebook) == (module.name, module.notebook.stem)
 
 
 class RestoreCells(OurNotebook):
@@ -71,10 +74,14 @@ class ExecuteKernels(Execute, OurNotebook):
 
 
 class SanitizePage(SanitizeHTML, OurNotebook):
-    """For nbgrader's own feedback pages: no script of a submission reaches a browser."""
+    """For formgrader's and nbgrader's own feedback pages: no script of a submission reaches a browser."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        return super().preprocess(nb, resources) if self.module_for(resources) else (nb, resources)
+        known = resources.get("nbgrader", {})  # formgrader, which has no such entry, writes it in its own way
+        assignment = known.get("assignment", resources.get("assignment_id"))
+        notebook = known.get("notebook", resources.get("notebook_id"))
+        ours = is_notebook_of(load_module(Path(self.module_root)), assignment, notebook)
+        return super().preprocess(nb, resources) if ours else (nb, resources)
 
 
 class GradeKernels(Execute, OurNotebook):

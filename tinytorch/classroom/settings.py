@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbgrader.converters import Autograde, GenerateFeedback
+from nbconvert.exporters import HTMLExporter
+from nbgrader.converters import Autograde
+from traitlets import HasTraits
 from traitlets.config import Config, LazyConfigValue
 
 STEPS = "tinytorch.classroom.preprocessors"
@@ -34,14 +36,14 @@ def configure(c: Config, module: str | Path, sandbox: str = "bubblewrap", protec
         c.Autograde.pre_convert_hook = partial(quarantine_first, c.Autograde.get("pre_convert_hook"))
     else:
         c.Autograde.sanitize_preprocessors = _replaced(sanitize, "OverwriteCells", f"{STEPS}.AddMissingCells")
-    feedback = _steps(c, GenerateFeedback, "preprocessors")
-    c.GenerateFeedback.preprocessors = [f"{STEPS}.SanitizePage", *feedback]
+    # formgrader's pages and feedback: both are made by this exporter, which has no steps of its own
+    c.HTMLExporter.preprocessors = [*_steps(c, HTMLExporter, "preprocessors"), f"{STEPS}.SanitizePage"]
 
 
-def _steps(c: Config, converter: type, name: str) -> list:
+def _steps(c: Config, converter: type[HasTraits], name: str) -> list:
     """The instructor's own list of steps, or nbgrader's."""
     given = c[converter.__name__].get(name)
-    default = list(getattr(converter(), name))
+    default = list(converter.class_traits()[name].default() or ())
     return given.get_value(default) if isinstance(given, LazyConfigValue) else list(given or default)
 
 

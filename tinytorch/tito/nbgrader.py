@@ -188,10 +188,7 @@ def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Standing], None]]"
 
 @contextmanager
 def _cluster(address: str | None) -> "Iterator[tuple[Executor | None, int | None]]":
-    """An executor on a Dask cluster, whose workers must see the same folders, and how many they are.
-
-    Neither without an address.
-    """
+    """An executor on a Dask cluster, and how many workers it has; neither without an address."""
     if address is None:
         yield None, None
         return
