@@ -74,6 +74,26 @@ def test_the_gaps_are_there_for_this_software_alone():
         assert said.stdout.strip() == str([there] * 5), said.stderr
 
 
+ONLY_ON_LINUX = {"tinytorch.sandbox.inside.isolation", "tinytorch.sandbox.inside.worker"}
+IMPORT_ALL = """
+import importlib, pkgutil, tinytorch
+failed = set()
+for module in pkgutil.walk_packages(tinytorch.__path__, "tinytorch."):
+    if not module.name.endswith(("__main__", "test_kernels", "core.kernels")):
+        try:
+            importlib.import_module(module.name)
+        except (ImportError, AttributeError):
+            failed.add(module.name)
+print(sorted(failed))
+"""
+
+
+def test_everything_else_can_be_imported_so_pytest_and_its_plug_in_work():
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(GAPS), str(REPOSITORY)])}
+    said = subprocess.run([sys.executable, "-c", IMPORT_ALL], env=env, capture_output=True, text=True)
+    assert said.stdout.strip().splitlines()[-1] == str(sorted(ONLY_ON_LINUX)), said.stderr
+
+
 def test_a_course_is_tested_synced_and_exported(elsewhere):
     done = tito(elsewhere, "test", "--module", "kernels")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -137,3 +157,5 @@ def test_the_whole_notebook_has_the_same_table(tmp_path):
         tables.append(table(tito(root, "test", "--json", gaps=gaps)))
     assert tables[0] == tables[1]
     assert all(cell[1]["passed"] for cell in tables[0].values())
+    bench = tito(REPOSITORY, "bench", "--quick", "--kernel", "vectorized_relu", "--json")
+    assert bench.returncode == 0, bench.stderr

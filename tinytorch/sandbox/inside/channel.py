@@ -6,6 +6,7 @@ the grader's end takes every byte it reads for a possible forgery and ignores de
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -183,7 +184,12 @@ class Shared:
             )
 
     def close(self) -> None:
+        with contextlib.suppress(BufferError):  # an array over it is still in use
+            self.memory.close()
         os.close(self.fd)
+        if self.name is not None:
+            with contextlib.suppress(OSError):  # Windows keeps what the other one still has open
+                os.unlink(self.name)
 
 
 class Arguments:

@@ -31,7 +31,8 @@ def main() -> None:
     if request["do"] == "warm":
         warm_up_for_a_class()
         request, _ = channel.receive(link)
-    settle(request["home"], os.open(request["output"], os.O_RDWR), request["output_kb"])
+    output = os.open(request["output"], os.O_RDWR | getattr(os, "O_BINARY", 0))
+    settle(request["home"], output, request["output_kb"])
     channel.send(link, {"begun": True})
     serve(link, notebook, Path(request["home"]), descriptors=False)
 
