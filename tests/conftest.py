@@ -142,6 +142,30 @@ def write_surroundings(root: Path) -> None:
     (root / "tests" / "core" / "test_tensor.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="all submissions of the bank instead of a sample")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the submissions that a module tests by name, only those of its `SAMPLE`, unless `--whole`."""
+    if not config.getoption("whole"):
+        left_out = [item for item in items if not _in_sample(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _in_sample(item: pytest.Item) -> bool:
+    sample = getattr(getattr(item, "module", None), "SAMPLE", None)
+    return sample is None or not hasattr(item, "callspec") or item.callspec.params["name"] in sample
+
+
+@pytest.fixture(scope="module")
+def asked_for(request: pytest.FixtureRequest) -> list[str]:
+    """The names of the submissions that the chosen tests of this module are about."""
+    items = [item for item in request.session.items if getattr(item, "module", None) is request.module]
+    return list(dict.fromkeys(item.callspec.params["name"] for item in items if hasattr(item, "callspec")))
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole course and a class in it, made once: every test that wants one gets a copy.

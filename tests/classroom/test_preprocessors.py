@@ -150,7 +150,7 @@ def test_hints_are_told_and_tests_are_not(class_):
     graded = nbformat.read(class_.room.folder("autograded", "alice") / "kernels_dev.ipynb", as_version=4)
     said = cell_of(graded, "check_double").outputs[0].text
     assert "failed: Each element counts, not only the first." in said
-    assert "line 4: IndexError" in said
+    assert "line 4: `raise IndexError(f'{x}')`: IndexError" in said
     assert "[1 2 5]" not in said and "kernels.double" not in said
 
 

@@ -1,4 +1,7 @@
-"""Hostile submissions gain nothing, see nothing, harm nothing, and delay nobody by more than their limits."""
+"""Hostile submissions gain nothing, see nothing, harm nothing, and delay nobody by more than their limits.
+
+A sample of them; all: `python -m pytest tests/grading/test_hostile.py -m slow --whole`.
+"""
 
 import os
 import secrets
@@ -13,16 +16,19 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from grading.bank.hostile import ATTACKED, ATTACKS, HONEST, Attack
+from grading.bank.hostile import ATTACKED, ATTACKS, GROUPS, HONEST
 from grading.bank.hostile_inputs import INPUTS
 from grading.bank.hostile_lies import BENT_SLEEP
 from grading.bank.malformed import CHANGED, REFUSED
-from grading.bank.shortcuts import notebook_of, rounds
 from grading.bank.submissions import ROOT, Bank, student, submission
+from nbformat import NotebookNode
 
 from tinytorch.course.module import load_module
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
+BENT = "bent sleep"
+BY_NAME = {attack.name: attack for attack in ATTACKS}
+SAMPLE = {next(iter(kind)) for kind in (*GROUPS, CHANGED, REFUSED)} | {BENT}
 
 LIMITS = {
     "call_wall_s": 1,
@@ -91,54 +97,61 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         bystander.kill()
 
 
+def handed_in(name: str, world: World) -> NotebookNode | bytes:
+    """The file of this name."""
+    honest = {HONEST: student(HONEST)}
+    if name == BENT:
+        return submission({"parallel_batch_processing": BENT_SLEEP}, "import time")
+    if name in BY_NAME:
+        attack = BY_NAME[name]
+        kernels = honest | {ATTACKED: world.prepare(attack.kernel)}
+        return submission(kernels, student("helpers"), world.prepare(attack.added))
+    notebook = submission(honest, student("helpers"))
+    if name in CHANGED:
+        change, _ = CHANGED[name]
+        change(notebook)
+        return notebook
+    return REFUSED[name](nbformat.writes(notebook).encode())
+
+
 @pytest.fixture(scope="module")
-def bank(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    """Every hostile submission, on its way through a grader with tight limits."""
+def bank(asked_for: list[str], world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """The hostile submissions on their way through a grader with tight limits."""
     bank = Bank(tmp_path_factory.mktemp("hostile"), **LIMITS)
     bank.module = replace(load_module(start=world.folder), limits=bank.module.limits)
-    honest = {HONEST: student(HONEST)}
     before = world.contents()
     with bank.pool:
-        for attack in ATTACKS:
-            kernels = honest | {ATTACKED: world.prepare(attack.kernel)}
-            notebook = submission(kernels, student("helpers"), world.prepare(attack.added))
-            bank.submit(attack.name, notebook)
-        bank.submit("bent sleep", submission({"parallel_batch_processing": BENT_SLEEP}, "import time"))
-        for name, (change, _) in CHANGED.items():
-            notebook = submission(honest, student("helpers"))
-            change(notebook)
-            bank.submit(name, notebook)
-        good = nbformat.writes(submission(honest, student("helpers"))).encode()
-        for name, spoil in REFUSED.items():
-            bank.submit(name, spoil(good))
+        for name in asked_for:
+            bank.submit(name, handed_in(name, world))
         yield bank
     assert world.contents() == before
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_attacks_gain_nothing(bank: Bank, world: World, attack: Attack):
-    verdict = bank.verdict(attack.name)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_attacks_gain_nothing(bank: Bank, world: World, name: str):
+    verdict = bank.verdict(name)
     assert verdict.report is not None, verdict.refusal
     assert verdict.cell(ATTACKED).earned == 0
     assert verdict.report.earned <= verdict.cell(HONEST).possible
-    if not attack.harms_itself:
+    if not BY_NAME[name].harms_itself:
         assert verdict.problems(HONEST) == []
     said = verdict.said()
     assert world.canary not in said and f"CANARY-{world.mark}" not in said
-    if attack.name in INPUTS:
+    if name in INPUTS:
         assert world.mark[::-1] not in str(verdict.report.shown().as_json())
     said.encode()
     assert verdict.seconds < LIMITS["submission_wall_s"] + START_AND_STOP_S
 
 
-def test_waits_made_shorter_do_not_overlap(bank: Bank):
-    failed = bank.verdict("bent sleep").failed("parallel_batch_processing")
+@pytest.mark.parametrize("name", [BENT])
+def test_waits_made_shorter_do_not_overlap(bank: Bank, name: str):
+    failed = bank.verdict(name).failed("parallel_batch_processing")
     assert "test_items_overlap" in failed and "test_results" not in failed
 
 
 def test_nothing_is_left_behind(bank: Bank, world: World):
-    for attack in ATTACKS:
-        bank.verdict(attack.name)
+    for name in bank.verdicts:
+        bank.verdict(name)
     commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in commands if world.mark in command]
     assert world.bystander.poll() is None
@@ -160,23 +173,3 @@ def test_files_that_are_no_notebook_are_refused(bank: Bank, name: str):
     verdict = bank.verdict(name)
     assert verdict.report is None
     assert verdict.refusal and "Traceback" not in verdict.refusal
-
-
-@pytest.fixture(scope="module")
-def shortcut_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    bank = Bank(tmp_path_factory.mktemp("shortcuts"))
-    with bank.pool:
-        for number, taken in enumerate(rounds()):
-            bank.submit(str(number), notebook_of(taken))
-        yield bank
-
-
-@pytest.mark.parametrize(
-    ("number", "kernel"),
-    [(number, kernel) for number, taken in enumerate(rounds()) for kernel in taken],
-    ids=lambda value: str(value),
-)
-def test_library_products_earn_nothing(shortcut_bank: Bank, number: int, kernel: str):
-    cell = shortcut_bank.verdict(str(number)).cell(kernel)
-    assert cell.earned == 0
-    assert cell.error.type in ("Shortcut", "NameError", "SyntaxError", "ModuleNotFoundError")

@@ -60,6 +60,13 @@ def test_too_slow_is_told_apart_from_wrong():
     assert not isinstance(caught.value, TooSlow)
 
 
+@pytest.mark.parametrize(("seconds", "narrowly"), [(0.51, True), (0.7, False), (3.0, False)])
+def test_a_race_lost_narrowly_is_told_apart_from_one_lost_by_far(seconds, narrowly):
+    with pytest.raises(TooSlow) as caught:
+        run(double, seconds)
+    assert caught.value.narrowly is narrowly
+
+
 def test_a_busy_machine_costs_time_and_no_points():
     slow_moments = [0.9] * 12
     assert run(double, *slow_moments, 0.1) > 12

@@ -82,7 +82,9 @@ def test_a_cells_own_message_is_told_as_it_is(submit):
     """When the cells run there is nothing hidden yet."""
     submission = submit("class Mine(ValueError): pass\nraise Mine('too short')")
     submission.load()
-    assert str(submission.cells[0].error) == "cell 1, line 2: ValueError: too short"
+    assert (
+        str(submission.cells[0].error) == "cell 1, line 2: `raise Mine('too short')`: ValueError: too short"
+    )
 
 
 @pytest.mark.parametrize(

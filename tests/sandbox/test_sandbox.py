@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,12 +143,10 @@ def test_output(submit):
 
 
 def test_cpu_time(submit):
-    limits = replace(LIMITS, submission_cpu_s=1)
+    limits = replace(LIMITS, submission_cpu_s=1, call_wall_s=40)
     spin = "import os\nfor _ in range(3):\n    os.fork()\nwhile True: pass"
-    start = time.perf_counter()
-    with pytest.raises(OutOfTime):
+    with pytest.raises(OutOfTime, match="CPU time"):
         run(submit, spin, limits=limits)
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -214,10 +211,8 @@ def test_the_sandbox_dies_with_the_grader():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) >= 5
-    deadline = time.monotonic() + 5
-    while any(map(psutil.pid_exists, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(psutil.pid_exists, pids))
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+    assert alive == []
 
 
 EAT_IN_FOUR_PROCESSES = """

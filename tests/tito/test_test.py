@@ -97,7 +97,7 @@ def test_a_cell_that_raises_costs_only_its_kernel(graded_course, tito):
 def test_a_cell_without_points_that_raises_is_named_first(graded_course, tito):
     edit(graded_course.script, "import numpy as np", "import nowhere\nimport numpy as np")
     out = tito("test").out
-    assert "(imports), line 2: ModuleNotFoundError" in out
+    assert "(imports), line 2: `import nowhere`: ModuleNotFoundError" in out
     assert out.index("(imports)") < out.index("double, inline check")
 
 

@@ -23,8 +23,13 @@ Task = tuple[HandIn, Assignment]
 
 
 def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None) -> Iterator[Judged]:
-    """The tasks' results, as they are done. Tasks are drawn as workers become free."""
+    """The tasks' results, as they are done. Tasks are drawn as workers become free.
+
+    Who lost a race narrowly comes last, and is judged once more with nobody beside: other work on the machine
+    costs no points.
+    """
     suspects: list[Task] = []
+    narrow: list[tuple[Task, Judged]] = []
     with nullcontext(executor) if executor else _processes(workers) as pool:
         pending: dict[Future, Task] = {}
         while True:
@@ -36,11 +41,18 @@ def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None
                 task = pending.pop(future)
                 if isinstance(future.exception(), BrokenProcessPool):
                     suspects.append(task)  # one of them ended its worker, and with it the pool
+                    continue
+                result = _result(task, future)
+                if result.verdict and result.verdict.lost_narrowly():
+                    narrow.append((task, result))
                 else:
-                    yield _result(task, future)
+                    yield result
     for task in suspects:
         with _processes(1) as pool:
             yield _result(task, _submit(pool, task))
+    with nullcontext(executor) if executor else _processes(1) as pool:
+        for task, first in narrow:
+            yield _with_races_won(first, _result(task, _submit(pool, task)))
 
 
 def _processes(workers: int) -> ProcessPoolExecutor:
@@ -77,3 +89,9 @@ def _result(task: Task, future: Future) -> Judged:
     if error:
         return Judged(task[0], failure=f"Grading it failed: {type(error).__name__}: {error}")
     return future.result()
+
+
+def _with_races_won(first: Judged, again: Judged) -> Judged:
+    if first.verdict and again.verdict:
+        first.verdict.take_races_won(again.verdict)
+    return first

@@ -19,6 +19,7 @@ from numba import njit
 from .tensor import Tensor, as_array
 from tinytorch.hardware import (
     block_lengths,
+    helpers,
     in_place_depth,
     lanes,
     launch,
@@ -31,13 +32,16 @@ from tinytorch.hardware import (
     panel_buffer,
     panels_across,
     panels_down,
+    pieces_of_product,
     run_chunks,
+    share,
     splat,
     store_vector,
     streaming,
     tile_shape,
     turn,
     widened,
+    worthwhile_members,
 )
 from ..hardware.blocks import sparse_depth
 from tinytorch.hardware.int8 import (
@@ -464,50 +468,80 @@ def _multiply_in_place(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> bool:
     depth = in_place_depth(M, K, N, dtype)
     if not depth or not A.flags.carray or not B.flags.carray:
         return False
-    _tiles_in_place(A, B, C, depth)
+    mailbox, members = helpers(worthwhile_members(M, K, N))
+    if members > 1:
+        _share_in_place(mailbox, pieces_of_product(M, N, dtype, members), A, B, C, depth)
+    else:
+        _tiles_in_place(A, B, C, depth, 0, M, 0, N)
     return True
 
 
 @njit(nogil=True)
-def _tiles_in_place(A, B, C, block):
-    """C = A @ B, with panels that are views of A and B, so many steps deep.
+def _tiles_in_place(A, B, C, block, top, bottom, left, right):
+    """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right], with panels that are views, `block` deep.
 
     Where B is cut, it is too large for the near caches, and it is worth asking for what comes next.
     """
     tile_rows, tile_cols = tile_shape(C.dtype)
-    A_panels, B_panels = panels_down(A, tile_rows), panels_across(B, tile_cols)
-    M, K = A.shape
+    A_panels, B_panels, K = panels_down(A[top:bottom], tile_rows), panels_across(B, tile_cols), A.shape[1]
+    panels = range(left // tile_cols, -(-right // tile_cols))
     if block >= K:
-        for panel in range(B_panels.shape[0]):
-            _one_panel(A_panels, B_panels, panel, C, 0, M, panel * tile_cols, K, False, None)
+        for panel in panels:
+            _one_panel(A_panels, B_panels, panel, C, top, bottom, panel * tile_cols, K, False, None)
         return
     for p0 in range(0, K, block):
         depth, below, beside = min(block, K - p0), A_panels[:, :, p0:], B_panels[:, p0:]
-        for panel in range(B_panels.shape[0]):
-            _one_panel(below, beside, panel, C, 0, M, panel * tile_cols, depth, p0 > 0, B[:0])
+        for panel in panels:
+            _one_panel(below, beside, panel, C, top, bottom, panel * tile_cols, depth, p0 > 0, B[:0])
+
+
+@njit(nogil=True)
+def _piece_in_place(worker, piece, pieces, A, B, C, block):
+    """The piece of C that `pieces` (a line of top, bottom, left, right for each) says, by `_tiles_in_place`."""
+    top, bottom, left, right = pieces[piece]
+    _tiles_in_place(A, B, C, block, top, bottom, left, right)
+
+
+@njit(nogil=True)
+def _share_in_place(mailbox, pieces, A, B, C, block):
+    """C = A @ B, each piece by the next thread that is free."""
+    share(mailbox, len(pieces), _piece_in_place, (pieces, A, B, C, block))
 
 
 def _multiply_packed(A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: int | None) -> None:
-    """C = A @ B in blocks and panels: each thread gets a range of rows of C, or of its columns where it has
-    more of those."""
+    """C = A @ B in blocks and panels, on as many threads as the product is worth."""
     (M, K), N, dtype = A.shape, B.shape[1], C.dtype
+    if not C.size or not K:
+        C[:] = 0  # a sum of nothing
+        return
+    mailbox, members = helpers(worthwhile_members(M, K, N))
+    pieces = pieces_of_product(M, N, dtype, members)
+    high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
     rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
     tile_rows, tile_cols = tile_shape(dtype)
+    height, width, length = -(-min(rows, high) // tile_rows), -(-min(cols, wide) // tile_cols), min(depth, K)
+    A_panels = panel_buffer("A", (members, height, tile_rows, length), dtype)
+    B_panels = panel_buffer("B", (members, width, length, tile_cols), dtype)
     operands = (*_row_major(A), *_row_major(B), C)
-
-    def part(start, stop):
-        """The rows (or columns) of C that lie in the tiles start to stop."""
-        down = (start * tile_rows, min(stop * tile_rows, M)) if M >= N else (0, M)
-        right = (start * tile_cols, min(stop * tile_cols, N)) if M < N else (0, N)
-        height, width, length = min(rows, down[1] - down[0]), min(cols, right[1] - right[0]), min(depth, K)
-        A_panels = panel_buffer("A", (-(-height // tile_rows), tile_rows, length), dtype)
-        B_panels = panel_buffer("B", (-(-width // tile_cols), length, tile_cols), dtype)
-        _five_loops(*operands, *down, *right, A_panels, B_panels)
-
-    if C.size and K:
-        run_chunks(part, -(-M // tile_rows) if M >= N else -(-N // tile_cols))
+    if members > 1:
+        _share_packed(mailbox, pieces, *operands, A_panels, B_panels)
     else:
-        C[:] = 0  # a sum of nothing
+        _five_loops(*operands, 0, M, 0, N, A_panels[0], B_panels[0])
+
+
+@njit(nogil=True)
+def _packed_piece(worker, piece, pieces, A, A_turned, B, B_turned, C, A_panels, B_panels):
+    """A piece of C by the five loops, in the panels that belong to this worker."""
+    top, bottom, left, right = pieces[piece]
+    mine, own = A_panels[worker], B_panels[worker]
+    _five_loops(A, A_turned, B, B_turned, C, top, bottom, left, right, mine, own)
+
+
+@njit(nogil=True)
+def _share_packed(mailbox, pieces, A, A_turned, B, B_turned, C, A_panels, B_panels):
+    """C = A @ B, each piece by the next thread that is free."""
+    given = (pieces, A, A_turned, B, B_turned, C, A_panels, B_panels)
+    share(mailbox, len(pieces), _packed_piece, given)
 
 def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | None = None) -> Tensor:
     """A @ B in blocks that stay in the caches, packed into panels for `multiply_tile`.

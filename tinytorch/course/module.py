@@ -27,6 +27,7 @@ class Limits:
 
     call_wall_s: float = 10
     cell_wall_s: float = 15
+    check_wall_s: float = 10
     scratch_wall_s: float = 20
     kernel_wall_s: float = 30
     submission_wall_s: float = 120

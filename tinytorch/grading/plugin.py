@@ -85,5 +85,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if item.config.stash.get(GRADER, None):  # only a grader reads these, and xdist could not send them
         report.fault = fault
         report.cell_error = call.excinfo and where(call.excinfo.value)
-        report.slow = call.excinfo is not None and isinstance(call.excinfo.value, TooSlow)
+        error = call.excinfo and call.excinfo.value
+        report.slow = isinstance(error, TooSlow) and error.narrowly
     return report

@@ -51,7 +51,8 @@ def _prepared(index: int, cell: NotebookNode, graded: GradedCell | None) -> Cell
     grade_id = grade_id_of(cell)
     label = f"cell {index + 1}" + (f" ({grade_id})" if grade_id else "")
     needed = graded is not None or exported_source(cell) is not None
-    prepared = Cell(label, cell.source, needed=needed)
+    given = graded is None and grade_id is not None
+    prepared = Cell(label, cell.source, needed=needed, given=given)
     if graded:
         prepared.name, prepared.check = graded.name, graded.check_source
         prepared.check_label = f"cell {graded.check_index + 1} ({graded.check_id})"

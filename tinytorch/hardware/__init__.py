@@ -6,7 +6,13 @@ on NumPy and Numba. To read on: `lanes` and `grid` for vectors and blocks, `floa
 tiles, `target` for what decides between them.
 """
 
-from tinytorch.hardware.blocks import block_lengths, in_place_depth, tile_shape
+from tinytorch.hardware.blocks import (
+    block_lengths,
+    in_place_depth,
+    pieces_of_product,
+    tile_shape,
+    worthwhile_members,
+)
 from tinytorch.hardware.ceilings import Ceilings, ceilings
 from tinytorch.hardware.cpu import CPU, cpu
 from tinytorch.hardware.float_tile import multiply_tile
@@ -15,8 +21,9 @@ from tinytorch.hardware.half import narrowed, widened
 from tinytorch.hardware.lanes import lanes, load_vector, maximum, multiply_add, splat, store_vector
 from tinytorch.hardware.machine_code import machine_code
 from tinytorch.hardware.panels import panels_across, panels_down
+from tinytorch.hardware.share import share
 from tinytorch.hardware.stream import streaming
-from tinytorch.hardware.threads import num_threads, one_thread, run_chunks, set_num_threads
+from tinytorch.hardware.threads import helpers, num_threads, one_thread, run_chunks, set_num_threads
 from tinytorch.hardware.turn import turn
 from tinytorch.hardware.workspace import panel_buffer
 
@@ -27,6 +34,7 @@ __all__ = [
     "ceilings",
     "cpu",
     "cuda_device",
+    "helpers",
     "in_place_depth",
     "lanes",
     "launch",
@@ -41,12 +49,15 @@ __all__ = [
     "panel_buffer",
     "panels_across",
     "panels_down",
+    "pieces_of_product",
     "run_chunks",
     "set_num_threads",
+    "share",
     "splat",
     "store_vector",
     "streaming",
     "tile_shape",
     "turn",
     "widened",
+    "worthwhile_members",
 ]

@@ -14,6 +14,7 @@ below means: on a Xeon (Sapphire Rapids, 48 KiB, 2 MiB) and on an EPYC (Zen 5, 4
 """
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,6 +71,12 @@ IN_PLACE_DEPTH = 32
 """KC of a large B that is read in place: so many rows are open at a time, each on a page of its own, and a
 CPU has 64 to 96 entries for pages near the core. Measured: 8 and 256 take twice as long."""
 
+PIECES_PER_MEMBER = 2
+"""Pieces of a product for each thread that shares it: the more, the less the others wait for a slow core, and
+the more often A and B are packed, by each piece for itself."""
+LEAST_FOR_MEMBER = 2**21
+"""Multiply-adds for each thread at least. It takes about 5 us to hand out a job, as long as 2^18 of them."""
+
 SPARSE_TO_L1 = 2 / 3
 """KC of pruned weights: the part of a panel of A that one block of them meets stays in the first-level cache,
 beside their indices and values."""
@@ -118,6 +125,37 @@ def in_place_depth(M: int, K: int, N: int, dtype: np.dtype) -> int:
     if K * N * dtype.itemsize <= IN_PLACE_TO_L2 * caches()[1]:
         return DEPTH_IN_L2
     return IN_PLACE_DEPTH if IN_PLACE_TILES * rows >= M else 0
+
+
+def worthwhile_members(M: int, K: int, N: int) -> int:
+    """How many threads a product M x K times K x N is worth."""
+    return M * K * N // LEAST_FOR_MEMBER or 1
+
+
+@lru_cache(maxsize=1024)
+def pieces_of_product(M: int, N: int, dtype: np.dtype, members: int) -> np.ndarray:
+    """How so many threads cut a product M x N: a line (top, bottom, left, right) for each piece.
+
+    Of all ways to cut rows and columns into as many pieces, the one with the least to pack: a piece packs
+    its rows of A and its columns of B. One member: one piece.
+    """
+    tiles = [-(-length // tile) for length, tile in zip((M, N), tile_shape(dtype), strict=True)]
+    wanted = PIECES_PER_MEMBER * members if members > 1 else 1
+    ways = [(min(down, tiles[0]), min(wanted // down, tiles[1])) for down in range(1, wanted + 1)]
+    most = max(down * across for down, across in ways)
+    down, across = min(
+        (way for way in ways if way[0] * way[1] == most), key=lambda way: way[1] * M + way[0] * N
+    )
+    ends = [
+        [min(tiles[axis] * cut // cuts * tile, length) for cut in range(cuts + 1)]
+        for axis, (cuts, tile, length) in enumerate(
+            zip((down, across), tile_shape(dtype), (M, N), strict=True)
+        )
+    ]
+    rows, columns = (list(pairwise(each)) for each in ends)
+    found = np.array([row + column for row in rows for column in columns], np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def sparse_depth(K: int, N: int, kept: int, row_bytes: int) -> int:

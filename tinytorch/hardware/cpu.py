@@ -1,12 +1,11 @@
 """What CPU this is, as far as the operating system tells; None where it does not."""
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import psutil
-
-from tinytorch.hardware.threads import usable_cores
 
 SYSTEM = Path("/sys/devices/system/cpu/cpu0/cache")
 CPUINFO = Path("/proc/cpuinfo")
@@ -51,6 +50,13 @@ class CPU:
     def name(self) -> str:
         """The model's name for the title of a plot."""
         return self.model or self.vendor or "unknown CPU"
+
+
+def usable_cores() -> int:
+    """The cores this process may run on: those of its CPU affinity, where the system has one."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

@@ -1,30 +1,27 @@
-"""How many threads a kernel may use, and a pool that runs the chunks of its loops.
+"""How many threads a kernel may use, and the crew that takes the pieces of its loops.
 
 Python threads run one at a time, except in code that lets go of the interpreter: Numba loops compiled with
 `nogil=True` and most of NumPy do, so their chunks run side by side.
 """
 
-import itertools
+import atexit
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from tinytorch.hardware.cpu import usable_cores
+from tinytorch.hardware.crew import Crew
+from tinytorch.hardware.mailbox import NO_HELPERS
 
 VARIABLE = "TINYTORCH_NUM_THREADS"
 
 _chosen: int | None = None
 _local = threading.local()
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
+_crew: Crew | None = None
 _worker_process: bool | None = None  # not asked yet
-
-
-def usable_cores() -> int:
-    """The cores this process may run on: those of its CPU affinity, where the system has one."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def num_threads() -> int:
@@ -77,12 +74,28 @@ def one_thread() -> None:
     _local.one_thread = True
 
 
+def helpers(most: int | None = None) -> tuple[np.ndarray, int]:
+    """The mailbox of the threads that help with a job (`share`), awake, and the number of members in all.
+
+    At most `most` members, and at most `num_threads()`. One member is the calling thread alone, and its
+    mailbox is empty. The mailbox holds until the next call.
+    """
+    members = 1 if most == 1 else num_threads()
+    if most is not None:
+        members = min(members, most)
+    if members < 2:
+        return NO_HELPERS, 1
+    crew = _the_crew()
+    crew.call(members)
+    return crew.mailbox, members
+
+
 def run_chunks(function: Callable[[int, int], object], size: int, workers: int | None = None) -> None:
     """Call `function(start, stop)` for near-equal chunks that cover range(size), one chunk per worker.
 
-    The calling thread takes the first chunk and a kept pool of threads the others, so one worker costs
-    nothing and each further one what it takes to wake a thread (tens of microseconds). Returns when all are
-    done. If chunks fail, the exception of the first of them is raised then.
+    Whoever is free takes the next chunk: the calling thread, and threads that are kept for it. Inside a chunk
+    there is one thread (`is_worker`). Returns when all are done. If chunks fail, the exception of the first
+    of them is raised then.
 
     Args:
         function: works on its own part alone; lets go of the interpreter lock if it is to run side by side.
@@ -95,30 +108,42 @@ def run_chunks(function: Callable[[int, int], object], size: int, workers: int |
         if size > 0:
             function(0, size)
         return
-    bounds = [size * chunk // workers for chunk in range(workers + 1)]
-    pool = _workers(workers - 1)
-    others = [pool.submit(function, start, stop) for start, stop in itertools.pairwise(bounds[1:])]
+    failures: dict[int, BaseException] = {}
+
+    def chunk(index: int) -> None:
+        try:
+            function(size * index // workers, size * (index + 1) // workers)
+        except BaseException as error:  # also Ctrl-C, which only the main thread gets
+            failures[index] = error
+
+    _local.one_thread = True
     try:
-        function(bounds[0], bounds[1])
+        _the_crew().run(chunk, workers, workers)
     finally:
-        failures = [other.exception() for other in others]
-    for failure in failures:
-        if failure is not None:
-            raise failure
+        _local.one_thread = False
+    if failures:
+        raise failures[min(failures)]
 
 
-def _workers(count: int) -> ThreadPoolExecutor:
-    """The kept pool, with at least `count` threads. Only the main thread comes here."""
-    global _pool, _pool_size
-    if _pool is None or _pool_size < count:
-        _pool, _pool_size = ThreadPoolExecutor(count, "tinytorch", initializer=one_thread), count
-    return _pool
+def _the_crew() -> Crew:
+    """The threads that are kept. Only the main thread comes here."""
+    global _crew
+    if _crew is None:
+        _crew = Crew(one_thread)
+    return _crew
+
+
+@atexit.register
+def _stop() -> None:
+    """Before the interpreter ends: its workers must not run on without it."""
+    if _crew is not None:
+        _crew.stop()
 
 
 def _after_fork() -> None:
-    """A forked child inherits the pool, but not its threads; and it may be a worker, as its parent is not."""
-    global _pool, _worker_process
-    _pool = _worker_process = None
+    """A forked child inherits the crew, but not its threads; and it may be a worker, as its parent is not."""
+    global _crew, _worker_process
+    _crew = _worker_process = None
 
 
 if hasattr(os, "register_at_fork"):

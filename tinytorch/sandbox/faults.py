@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tinytorch.sandbox.inside.causes import cause
+
 
 @dataclass
 class CellError:
-    """An exception that a submission's code raised, and where: the cell's label, the line in that cell."""
+    """An exception that a submission's code raised, and where: the cell's label, the line in that cell.
+
+    `message` says in a sentence what was wrong; `detail` is all that the exception said, where that is more.
+    """
 
     type: str
     message: str
     line: int | None
     cell: str
     text: str = ""  # that line of the submission
+    detail: str = ""
 
     def __str__(self) -> str:
+        """The student's own line first, then what was wrong there."""
         place = f"{self.cell}, line {self.line}" if self.line else self.cell
-        return f"{place}: {self.type}: {self.message}" if self.message else f"{place}: {self.type}"
+        parts = [place, f"`{self.text}`" if self.text else "", self.type, self.message]
+        return ": ".join(filter(None, parts))
 
 
 class Fault(Exception):
@@ -41,24 +49,13 @@ class Unusable(Fault):
     """The result is not plain data, or an argument was changed that is not the kernel's own."""
 
 
-ABOUT_NAMES = {  # what Python and Numba say where a name is wrong, and what is left of it
-    "NameError": (r"name '(\w+)' is not defined", "name '{}' is not defined"),
-    "TypingError": (r"NameError: name '(\w+)' is not defined", "name '{}' is not defined"),
-    "UnboundLocalError": (r"variable '(\w+)' where it is not", "local variable '{}' has no value yet"),
-    "AttributeError": (r"has no attribute '(\w+)'", "no attribute '{}'"),
-    "ModuleNotFoundError": (r"No module named '(\w+)'", "no module '{}'"),
-}
-
-
 def harmless(kind: str, message: str, source: str) -> str:
     """The part of an error's message that cannot carry a hidden test's input out, empty if there is none.
 
-    A submission chooses its messages. The name that it lacks may be told if it is a word of the cell, because
-    that says no more than the number of the line does.
+    A submission chooses its messages. What is told is a sentence of ours, with words of the cell alone: that
+    says no more than the number of the line does.
     """
-    pattern, said = ABOUT_NAMES.get(kind, ("(?!)", ""))
-    found = re.search(pattern, message)
-    return said.format(found[1]) if found and found[1] in re.findall(r"\w+", source) else ""
+    return cause(kind, message, told=set(re.findall(r"\w+", source)))
 
 
 def where(error: BaseException) -> CellError | None:

@@ -21,6 +21,7 @@ from tinytorch.sandbox import watchdog
 from tinytorch.sandbox.bubblewrap import environment, interpreter, stage
 from tinytorch.sandbox.inside import channel
 from tinytorch.sandbox.processes import START_S, Started, tree
+from tinytorch.sandbox.stuck import ROOM_KB
 
 LOOK_S = 0.2
 
@@ -51,7 +52,7 @@ class Process:
         channel.receive(link, left)  # it is ready
         if self.thorough:
             channel.send(link, {"do": "warm"})
-        output = channel.Shared(output_kb * 1024, home)
+        output = channel.Shared((output_kb + ROOM_KB) * 1024, home)
         request = {"do": "begin", "home": home, "output": output.name, "output_kb": output_kb}
         channel.send(link, request, left=left)
         channel.receive(link, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import socket
@@ -9,19 +10,31 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tinytorch.sandbox import stuck
 from tinytorch.sandbox.budget import Budget, Clock
 from tinytorch.sandbox.clerk import Clerk
 from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, harmless, where
 from tinytorch.sandbox.inside import channel, operands, values
+from tinytorch.sandbox.inside.causes import headline
+from tinytorch.sandbox.inside.location import file_of
 from tinytorch.sandbox.plain import Plain
 from tinytorch.sandbox.processes import Started
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
+DETAIL = 4000  # characters kept of what an exception said
 NOT_PLAIN = "its result is not plain data (an array, a Tensor, a number, text or a container of these)"
+
+
+def at_line(source: str, error: CellError) -> CellError:
+    """The error with the text of its line in the cell; a forged number becomes that of one of its lines."""
+    above = len(source) - len(source.lstrip("\n"))  # empty lines at the top, which IPython does not count
+    lines = source.splitlines() or [""]
+    line = min(max((error.line or 1) + above, 1), len(lines))
+    return replace(error, line=line, text=lines[line - 1].strip())
 
 
 @dataclass
@@ -34,6 +47,7 @@ class Cell:
     check_label: str = ""
     check: str | None = None
     needed: bool = True  # False: a scratch cell, on which no kernel is built as far as is known
+    given: bool = False  # True: the student did not write it, so no mistake is looked for in it
     error: CellError | None = None
     check_error: CellError | None = None
 
@@ -66,7 +80,7 @@ class Session:
         self.stuck: set[str] = set()  # labels of code that ended the process
         self.elapsed_s = 0.0  # of the last exchange
         self.clerk: Clerk | None = None  # who answers the items of a batch meanwhile
-        self.output = ""
+        self.output = self.printed = ""
         self.public: list[str] = []
         self.defined: list[str] = []
 
@@ -106,17 +120,18 @@ class Session:
 
     def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:
         """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
-        wall_s = self.budget.for_cell(needed)
+        wall_s = min(self.budget.for_cell(needed), self.limits.check_wall_s if check else math.inf)
         if wall_s <= 0:
             self.stuck.add(label)
             return CellError("OutOfTime", "the time for cells was spent before it", None, label)
         try:
             request = {"do": "cell", "source": source, "label": label, "check": check}
+            request["given"] = label in self._given()
             self.exchange(request, wall_s=wall_s)
             return None
         except Fault as error:
             self.stuck.add(label)
-            found = CellError(type(error).__name__, str(error), None, label)
+            found = where(error) or CellError(type(error).__name__, str(error), None, label)
             for cell in self.cells:
                 if cell.label == label:
                     cell.error = found
@@ -227,17 +242,35 @@ class Session:
 
     def _place(self, where: Any, error: dict, hidden: bool) -> CellError | None:
         """The cell and line of an error, where the reply names a line of ours."""
-        sources = {cell.label: cell.source for cell in self.cells}
-        sources |= {cell.check_label: cell.check for cell in self.cells if cell.check}
+        sources = self._sources()
         if type(where) is not list or [type(part) for part in where] != [str, int] or where[0] not in sources:
             return None
         label, line = where
-        lines = sources[label].splitlines() or [""]
-        line = min(max(line, 1), len(lines))  # a forged number could carry something out
         kind, message = values.kind_of(error), values.clean(error["message"][: values.MAX_TEXT])
-        if hidden:
-            message = harmless(kind, message, sources[label])
-        return CellError(kind, message, line, label, lines[line - 1].strip())
+        said = harmless(kind, message, sources[label]) if hidden else headline(kind, message)
+        detail = message[:DETAIL] if not hidden and said != message.strip() else ""
+        return at_line(sources[label], CellError(kind, said, line, label, detail=detail))
+
+    def _sources(self) -> dict[str, str]:
+        """The code of cells and checks, by label."""
+        sources = {cell.label: cell.source for cell in self.cells}
+        return sources | {cell.check_label: cell.check for cell in self.cells if cell.check}
+
+    def _given(self) -> set[str]:
+        """The labels of code that the student did not write."""
+        return {cell.label for cell in self.cells if cell.given} | {cell.check_label for cell in self.cells}
+
+    def _placed(self, error: Fault) -> Fault:
+        """The fault, with the line that was running when the process ended, where that is known."""
+        sources = self._sources()
+        place = stuck.last_place(self.printed, {file_of(label): label for label in sources}, self._given())
+        if place:
+            label, line = place
+            if isinstance(error, OutOfTime):
+                line = stuck.endless_loop(sources[label], line) or line
+            found = CellError(type(error).__name__, f"{error}; this line was running", line, label)
+            vars(error)["cell_error"] = at_line(sources[label], found)
+        return error
 
     def _begin(self) -> None:
         self.home = tempfile.mkdtemp(prefix="tinytorch-home-")
@@ -256,14 +289,12 @@ class Session:
         self.close()
         reason = self.watchdog.reason
         if self.cpu_s <= 0:
-            return OutOfTime(reason or "the submission's CPU time is spent")
-        if isinstance(error, OutOfTime):
-            return error
-        if reason:
-            return Died(reason)
-        return (
-            Died(f"it used more than {self.limits.memory_mb} MB of memory") if kills > self.kills else error
-        )
+            error = OutOfTime(reason or "the submission's CPU time is spent")
+        elif not isinstance(error, OutOfTime):
+            if kills > self.kills:
+                reason = reason or f"it used more than {self.limits.memory_mb} MB of memory"
+            error = Died(reason) if reason else error
+        return self._placed(error)
 
     def close(self) -> None:
         """Kill all that the submission started, and keep what it printed."""
@@ -275,6 +306,7 @@ class Session:
         self.watchdog.stop()
         self.cpu_s -= self.watchdog.cpu_used
         self.zygote.end()
-        self.output = bytes(self.started.output.memory).rstrip(b"\0").decode("utf-8", "replace")
+        self.printed = bytes(self.started.output.memory).rstrip(b"\0").decode("utf-8", "replace")
         self.started.output.close()
+        self.output = stuck.without_dumps(self.printed)
         shutil.rmtree(self.home, ignore_errors=True)

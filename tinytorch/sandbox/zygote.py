@@ -29,6 +29,7 @@ from tinytorch.sandbox.cgroup import ControlGroup
 from tinytorch.sandbox.inside import channel
 from tinytorch.sandbox.plain import Plain
 from tinytorch.sandbox.processes import START_S, Started, tree
+from tinytorch.sandbox.stuck import ROOM_KB
 
 TRIES = 3  # a machine that is out of processes or memory for a moment is no verdict
 
@@ -152,7 +153,7 @@ class Zygote:
             | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},
         }
         ours, theirs = socket.socketpair()
-        output = channel.Shared(self.limits.output_kb * 1024)
+        output = channel.Shared((self.limits.output_kb + ROOM_KB) * 1024)
         with theirs:
             self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output.fd])
         try:

@@ -25,8 +25,9 @@ class Attack:
         return self.name
 
 
+GROUPS = (LIES, SECRETS, EXHAUSTION, INPUTS, CALLS, TIME)
 ATTACKS = [
     Attack(name, *codes, harms_itself=name.startswith("patched"))
-    for group in (LIES, SECRETS, EXHAUSTION, INPUTS, CALLS, TIME)
+    for group in GROUPS
     for name, codes in group.items()
 ]

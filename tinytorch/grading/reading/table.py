@@ -209,7 +209,8 @@ _PYTHON = """
 
 _TINYTORCH = """
     Tensor as_array tensor core hardware
-    cpu CPU caches num_threads one_thread panel_buffer run_chunks set_num_threads streaming tile_shape
+    cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share set_num_threads
+    pieces_of_product worthwhile_members streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
     quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code

@@ -7,7 +7,6 @@ its own. The namespace is `__main__`, as in a notebook, and at the same time `ti
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import sys
 import traceback
@@ -20,6 +19,7 @@ from traitlets import Type
 from traitlets.config import Config
 
 import tinytorch.core
+from tinytorch.sandbox.inside.location import file_of, locate
 
 MODULE = "tinytorch.core.kernels"
 
@@ -88,6 +88,7 @@ class Notebook:
         sys.modules[MODULE] = vars(tinytorch.core)["kernels"] = self.module
         self.shell.run_cell("pass")  # imports what it imports late
         self.labels: dict[str, str] = {}  # by the name of a cell's file
+        self.given: set[str] = set()
         self.of_checks: dict = {}
 
     @property
@@ -95,13 +96,14 @@ class Notebook:
         """All that the submission's cells have defined, by name."""
         return vars(self.module)
 
-    def run(self, source: str, label: str, folder: Path) -> None:
-        """Run one cell, and raise what it raised."""
-        name = re.sub(r"[^\w ().-]", "_", label)[:80]
-        file = folder / (name if name.endswith(".py") else f"{name}.py")
+    def run(self, source: str, label: str, folder: Path, given: bool = False) -> None:
+        """Run one cell, and raise what it raised. `given`: the student did not write it."""
+        file = folder / file_of(label)
         with contextlib.suppress(OSError):  # only `@njit(cache=True)` wants to find it
             file.write_text(source, encoding="utf-8", errors="replace")
         self.labels[str(file)] = label
+        if given:
+            self.given.add(str(file))
         CellCompiler.file = str(file)
         if self.shell.history_manager:  # `In`
             self.shell.history_manager.store_inputs(self.shell.execution_count, source)
@@ -116,7 +118,7 @@ class Notebook:
         before = dict(self.names)
         self.names.update(self.of_checks)
         try:
-            self.run(source, label, folder)
+            self.run(source, label, folder, given=True)
         finally:
             after = {name: value for name, value in self.names.items() if before.get(name) is not value}
             self.of_checks = after
@@ -124,13 +126,6 @@ class Notebook:
             self.names.update(before)
 
     def where(self, error: BaseException) -> list | None:
-        """`[cell, line]` of the innermost line of the notebook that the error passed through."""
-        place = None
-        trace = error.__traceback__
-        while trace:
-            if trace.tb_frame.f_code.co_filename in self.labels:
-                place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-            trace = trace.tb_next
-        if isinstance(error, SyntaxError) and error.filename in self.labels:
-            place = (error.filename, error.lineno or 1)
+        """`[cell, line]` of the innermost line of the student's own that the error passed through."""
+        place = locate(error, self.labels.__contains__, self.given.__contains__)
         return place and [self.labels[place[0]], place[1]]

@@ -6,11 +6,13 @@ Everything here may be overwritten by a submission; the grader believes nothing 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import os
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ import numpy as np
 from tinytorch.core.tensor import Tensor
 from tinytorch.sandbox.inside import channel, operations, values
 from tinytorch.sandbox.inside.notebook import Notebook
+
+DUMP_EVERY_S = 1
 
 
 class Output(io.TextIOBase):
@@ -64,8 +68,10 @@ class Submission:
         args, kwargs = self.arguments(request, request["memory"] or fds[0])
         match request["do"]:
             case "cell":
-                run = self.notebook.run_check if request["check"] else self.notebook.run
-                return run(request["source"], request["label"], self.home)
+                cell = request["source"], request["label"], self.home
+                if request["check"]:
+                    return self.notebook.run_check(*cell)
+                return self.notebook.run(*cell, request["given"])
             case "call":
                 return self.call(request["function"], args, kwargs)
             case "echo":  # an empty call: the arguments arrive, a result of this form goes back
@@ -91,6 +97,16 @@ class Submission:
         return operations.NamedOperation(self.log, name, params)
 
 
+@contextlib.contextmanager
+def telling_where_it_is() -> Iterator[None]:
+    """While code runs that may not end, write into its output every few seconds which lines are running."""
+    faulthandler.dump_traceback_later(DUMP_EVERY_S, repeat=True, file=1)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def serve(link: socket.socket, notebook: Notebook, home: Path, descriptors: bool = True) -> None:
     """Answer requests until the grader hangs up. `descriptors`: shared memory comes with each, as one."""
     submission = Submission(notebook, home)
@@ -99,7 +115,9 @@ def serve(link: socket.socket, notebook: Notebook, home: Path, descriptors: bool
         request, _ = channel.receive(link, fds=fds if descriptors else None)
         reply, parts = {"token": request["token"]}, []
         try:
-            packed = values.pack(submission.answer(request, fds), Tensor)
+            with telling_where_it_is():
+                answer = submission.answer(request, fds)
+            packed = values.pack(answer, Tensor)
             described = [values.describe_result(array) for array in packed.arrays]
             reply |= {"value": packed.header, "arrays": [form for form, _ in described]}
             parts = [raw for _, raw in described]
@@ -126,5 +144,6 @@ def settle(home: str, output_fd: int, output_kb: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
+    faulthandler.enable(file=1)
     output = Output(1, output_kb * 1024)
     vars(sys).update(stdout=output, stderr=output, __stdout__=output, __stderr__=output)

@@ -1,0 +1,75 @@
+"""Which line of a student's an exception came from: not the library's, nor a given helper's.
+
+Numba raises at the call of a loop; the line inside the loop stands in its message.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable, Iterator
+
+from tinytorch.sandbox.inside.causes import NUMBA
+
+Place = tuple[str, int]  # a file, and a line of it
+IN_A_LOOP = re.compile(
+    r'\bat (?P<file>\S[^\n]*?) \((?P<line>\d+)\)|File "(?P<other>[^"\n]+)", line (?P<number>\d+)'
+)
+UNDEFINED = re.compile(r"NameError: name '(\w+)' is not defined(?:.*?<function (\w+) at 0x)?", re.DOTALL)
+
+
+def file_of(label: str) -> str:
+    """The name of the file that a cell with this label runs as."""
+    name = re.sub(r"[^\w ().-]", "_", label)[:80]
+    return name if name.endswith(".py") else f"{name}.py"
+
+
+def locate(
+    error: BaseException, is_theirs: Callable[[str], bool], is_given: Callable[[str], bool]
+) -> Place | None:
+    """The innermost line of the student's own that the error passed through, or else of a given cell.
+
+    Args:
+        is_theirs: whether this file is a cell of the notebook, or the notebook's script.
+        is_given: whether this file holds code that the student did not write: a given cell, a check.
+    """
+    passed = [place for place in _passed_through(error) if is_theirs(place[0])]
+    own = [place for place in passed if not is_given(place[0])]
+    places = own or passed
+    return places[-1] if places else None
+
+
+def _passed_through(error: BaseException) -> Iterator[Place]:
+    """Files and lines, from the outermost to the innermost."""
+    trace = error.__traceback__
+    while trace:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        yield error.filename, error.lineno or 1
+    if re.fullmatch(NUMBA, type(error).__name__):
+        yield from _inside_a_loop(str(error), getattr(error, "loc", None))
+
+
+def _inside_a_loop(message: str, loc: object) -> Iterator[Place]:
+    """The lines that a message of Numba's names, the innermost last; it names that one first."""
+    places = [
+        (found["file"] or found["other"], int(found["line"] or found["number"]))
+        for found in IN_A_LOOP.finditer(message)
+    ]
+    if not places and loc is not None:
+        places = [(str(getattr(loc, "filename", "")), int(getattr(loc, "line", 0) or 1))]
+    yield from reversed(places)
+    missing = UNDEFINED.search(message)
+    if missing and places and (line := _first_use(missing[1], missing[2], places[0])):
+        yield places[0][0], line
+
+
+def _first_use(name: str, function: str | None, place: Place) -> int | None:
+    """Where a name is used first: in this function, or else from the line of the place on."""
+    lines = linecache.getlines(place[0])
+    begins = [n for n, line in enumerate(lines) if function and re.match(rf"\s*def {function}\b", line)]
+    first = begins[-1] if begins else place[1] - 1
+    return next(
+        (n for n, line in enumerate(lines[first:], first + 1) if re.search(rf"\b{name}\b", line)), None
+    )
