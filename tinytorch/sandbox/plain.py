@@ -24,13 +24,13 @@ from tinytorch.sandbox.processes import START_S, Started, tree
 from tinytorch.sandbox.stuck import ROOM_KB
 
 LOOK_S = 0.2
+SAY_S = 10  # it says its password as soon as it connects
 
 
 class Process:
     """One process on its way to be ready for a submission."""
 
     def __init__(self, staged: Path, thorough: bool):
-        self.thorough = thorough
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in end
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.password = secrets.token_hex(16)
@@ -43,17 +43,16 @@ class Process:
             cwd=staged,
         )
         with contextlib.suppress(OSError), self.popen.stdin as pipe:  # type: ignore[union-attr]
-            pipe.write(f"{self.listener.getsockname()[1]} {self.password}\n".encode())
+            port = self.listener.getsockname()[1]
+            pipe.write(f"{port} {self.password} {thorough:d}\n".encode())
 
     def begin(self, home: str, output_kb: int) -> Started:
         """Hand it a submission. Raises channel.Silent or Late where it did not come up."""
         left = channel.within(START_S)
         link = self._connect(left)
         channel.receive(link, left)  # it is ready
-        if self.thorough:
-            channel.send(link, {"do": "warm"})
         output = channel.Shared((output_kb + ROOM_KB) * 1024, home)
-        request = {"do": "begin", "home": home, "output": output.name, "output_kb": output_kb}
+        request = {"home": home, "output": output.name, "output_kb": output_kb}
         channel.send(link, request, left=left)
         channel.receive(link, left)
         return Started(link, output, folder=home)
@@ -61,10 +60,11 @@ class Process:
     def _connect(self, left: channel.Timer) -> socket.socket:
         self.listener.settimeout(LOOK_S)
         while left() > 0 and self.popen.poll() is None:
-            with contextlib.suppress(TimeoutError, channel.Forged, channel.Silent):
+            with contextlib.suppress(TimeoutError, channel.Forged, channel.Silent, channel.Late):
                 link, _ = self.listener.accept()
                 link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if channel.receive(link, left)[0].get("password") == self.password:
+                said, _ = channel.receive(link, channel.within(SAY_S))
+                if said.get("password") == self.password:
                     return link
                 link.close()  # somebody else of this machine's
         raise channel.Silent
