@@ -121,7 +121,7 @@ def test_what_cannot_be_shared_is_said():
     def wrong(mailbox):
         share(mailbox, 3, 4, 5)
 
-    with pytest.raises(TypingError, match="share takes an @njit function and a tuple"):
+    with pytest.raises(TypingError, match="expected an @njit function and a tuple"):
         wrong(NO_HELPERS)
 
 

@@ -46,7 +46,7 @@ class Case:
     """One kernel on one size.
 
     `targets`: per peer, the least ratio (its time / ours) to reach; `at_most`: the most, for a stopwatch,
-    which must be neither slow nor fast. `quick`: also part of a quick run.
+    which must be neither slow nor fast. `quick`: also part of a quick run. `section`: what it is shown under.
     """
 
     kernel: str
@@ -57,14 +57,16 @@ class Case:
     threads: int = 1
     quick: bool = False
     unit: str = "float32"
+    section: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
     """One comparison. Times are in seconds per call; `ratio` is how many times faster we are than the peer.
 
-    `work` and `moved` are the operations and bytes of one call (of ours). `met` is None where nothing is
-    asked. Where `problem` is set, nothing was timed: `wrong` says that it was our kernel that failed.
+    `work` and `moved` are the operations and bytes of one call (of ours), `bound_s` what they take at least,
+    and `bound` which of the two takes that (see `bounds`). `met` is None where nothing is asked. Where
+    `problem` is set, nothing was timed: `wrong` says that it was our kernel that failed.
     """
 
     kernel: str
@@ -83,6 +85,9 @@ class Row:
     met: bool | None = None
     work: float | None = None
     moved: float | None = None
+    section: str = ""
+    bound_s: float | None = None
+    bound: str = ""
     problem: str = ""
     wrong: bool = False
     note: str = ""

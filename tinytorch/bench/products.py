@@ -1,4 +1,4 @@
-"""Matrix products: float, int8, pruned."""
+"""Large matrix products: floats and pruned weights."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,30 +9,13 @@ import numpy as np
 import scipy.sparse
 
 from tinytorch.bench.cases import Case, Contest, equals
-from tinytorch.bench.peers import torch_call, torch_quantized_linear
-from tinytorch.hardware import cpu
-from tinytorch.hardware.int8 import int8_path
+from tinytorch.bench.peers import torch_call
 
 Shape = tuple[int, int, int]  # M, K, N
 SQUARES = [(n, n, n) for n in (256, 512, 1024, 2048)]
 OBLONG = [(64, 4096, 512), (4096, 64, 512), (1000, 1003, 1001)]
 ROUNDING = {"float32": 1e-5, "float64": 1e-13}
 """How far two orders of summation may be apart, relative to the largest number of the result."""
-SHAPES: dict[tuple[Shape, str], float] = {
-    ((2, 2, 2), "float32"): 0.35,
-    ((8, 8, 8), "float32"): 0.35,
-    ((32, 32, 32), "float32"): 0.4,
-    ((64, 64, 64), "float32"): 0.7,
-    ((128, 128, 128), "float32"): 0.95,
-    ((1, 512, 512), "float32"): 0.8,
-    ((1, 4096, 4096), "float32"): 0.95,
-    ((4096, 4096, 1), "float32"): 0.95,
-    ((8, 4096, 4096), "float64"): 1.0,
-    ((10_000, 8, 8), "float32"): 0.8,
-    ((8, 8, 100_000), "float32"): 0.95,
-    ((3000, 3000, 3000), "float32"): 1.0,
-}
-"""Products as networks have them, small and thin, and the least ratio to NumPy."""
 COPIES, COPIES_BYTES = 3, 32 * 2**20
 """Products whose operands fit into a cache are timed in so many places more, like element-wise kernels: on a
 Zen 4, ours took 5.9 ms for 64 x 4096 x 512 float64 in most processes, and 6.8 in some."""
@@ -59,24 +42,7 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         for dtype in ("float32", "float64")
         for shape in (squares if sizes else squares + OBLONG)
     ]
-    if threads is None and cpu().usable_cores > 1:
-        found += [
-            Case(
-                "cache_friendly_matmul",
-                name(shape),
-                partial(float_product, kernels, shape, dtype),
-                targets={"numpy @": 0.95},
-                unit=dtype,
-                threads=2,
-                quick=shape[0] == 1024 and dtype == "float32",
-            )
-            for dtype in ("float32", "float64")
-            for shape in squares
-            if shape[0] >= 1024 or sizes
-        ]
-    found += shapes(kernels, threads or 1) if sizes is None else []
     found += yardsticks(kernels, sizes, threads or 1)
-    found += int8_cases(kernels, sizes, threads or 1)
     found += [
         Case(
             "pruned_matmul",
@@ -89,54 +55,6 @@ def cases(kernels: ModuleType, sizes: list[int] | None, threads: int | None) -> 
         for n in (sizes or [1024])
         for zeros in (0.9, 0.98)
     ]
-    return found
-
-
-def shapes(kernels: ModuleType, threads: int) -> list[Case]:
-    """Small, thin and turned products, float16, and pruned weights for a batch of one."""
-
-    def case(kernel: str, size: str, build: Callable[[], Contest], least: float, peer: str, unit="float32"):
-        return Case(kernel, size, build, targets={peer: least}, unit=unit, threads=threads)
-
-    found = [
-        case(
-            "cache_friendly_matmul",
-            name(shape),
-            partial(float_product, kernels, shape, dtype),
-            least,
-            "numpy @",
-            dtype,
-        )
-        for (shape, dtype), least in SHAPES.items()
-    ]
-    for n in (512, 1024):
-        found += [
-            case(
-                "cache_friendly_matmul",
-                f"{n} square, both transposed",
-                partial(turned_product, kernels, n),
-                0.95,
-                "numpy @",
-            ),
-            case(
-                "cache_friendly_matmul",
-                f"{n} square, float16",
-                partial(half_product, kernels, n),
-                0.85,
-                "numpy float32 @",
-                "float16",
-            ),
-        ]
-    for rows in (1, 32):
-        found.append(
-            case(
-                "pruned_matmul",
-                f"{rows}x4096x4096, 90% zeros",
-                partial(pruned_product, kernels, (rows, 4096, 4096), 0.9),
-                1.0,
-                "scipy @",
-            )
-        )
     return found
 
 
@@ -161,51 +79,6 @@ def yardsticks(kernels: ModuleType, sizes: list[int] | None, threads: int) -> li
                 lambda: growth(kernels, (4096, 512, 1024, 2048)),
                 targets={f"at {n}": 0.8 for n in (512, 1024, 2048)},
                 threads=threads,
-            )
-        )
-    return found
-
-
-def int8_cases(kernels: ModuleType, sizes: list[int] | None, threads: int) -> list[Case]:
-    """Products of integers as they are, and of floats that are quantized on the way."""
-    path = int8_path()
-    floats = {"amx": 4.0, "avx512vnni": 2.0, "avxvnni": 2.0}.get(path, 0.7)
-    packed = {"torch._int_mm": 1.0} if path != "portable" else {}
-    found = [
-        Case(
-            "quantized_matmul",
-            f"{n} square, int8, B packed once ({path})",
-            partial(int8_product, kernels, n),
-            targets=packed,
-            unit="int8",
-            threads=threads,
-            quick=n == 1024,
-        )
-        for n in (sizes or [512, 1024, 2048])
-        if hasattr(kernels, "pack_weights")
-    ]
-    found += [
-        Case(
-            "quantized_matmul",
-            f"{n} square, floats in and out ({path})",
-            partial(quantized_product, kernels, n),
-            targets={"numpy @": floats},
-            unit="int8",
-            threads=threads,
-            quick=n == 1024,
-        )
-        for n in (sizes or [1024, 2048])
-    ]
-    if sizes is None:
-        found.append(
-            Case(
-                "quantized_matmul",
-                f"512 square, floats in and out ({path})",
-                lambda: against_int32(kernels, 512),
-                targets={"numpy int32 @": 10.0},
-                unit="int8",
-                threads=threads,
-                quick=True,
             )
         )
     return found
@@ -238,29 +111,6 @@ def float_product(kernels: ModuleType, shape: Shape, dtype: str, copies: int = 0
     )
 
 
-def turned_product(kernels: ModuleType, n: int) -> Contest:
-    """Both operands lie by columns."""
-    A, B, work, moved = operands((n, n, n), "float32")
-    A, B = A.T, B.T
-    verify = equals(A @ B, ROUNDING["float32"] * np.sqrt(n))
-    peers = {"numpy @": lambda: A @ B} | torch_call("mm", A, B)
-    return Contest(lambda: kernels.cache_friendly_matmul(A, B), peers, verify, work, moved)
-
-
-def half_product(kernels: ModuleType, n: int) -> Contest:
-    """float16 beside NumPy's product in float32: its own of float16 has no BLAS behind it."""
-    wide_A, wide_B, work, moved = operands((n, n, n), "float32")
-    A, B = wide_A.astype(np.float16), wide_B.astype(np.float16)
-    expected = A.astype(np.float32) @ B.astype(np.float32)
-    return Contest(
-        lambda: kernels.cache_friendly_matmul(A, B),
-        {"numpy float32 @": lambda: wide_A @ wide_B},
-        equals(expected, 1e-3, unchecked={"numpy float32 @"}),
-        work,
-        moved / 2,
-    )
-
-
 def against_loops(kernels: ModuleType, n: int) -> Contest:
     A, B, work, moved = operands((n, n, n), "float32")
     return Contest(
@@ -289,47 +139,6 @@ def growth(kernels: ModuleType, sizes: tuple[int, ...]) -> Contest:
         lambda name, result: verifiers.get(name, verify_largest)(name, result),
         2.0 * sizes[0] ** 3,
         peer_work={f"at {n}": 2.0 * n**3 for n in sizes[1:]},
-    )
-
-
-def int8_product(kernels: ModuleType, n: int) -> Contest:
-    A, B, work, moved = operands((n, n, n), "int8")
-    packed = kernels.pack_weights(B)
-    exact = (A.astype(np.float64) @ B.astype(np.float64)).astype(np.int32)
-    return Contest(
-        lambda: kernels.quantized_matmul(A, packed), torch_call("_int_mm", A, B), equals(exact), work, moved
-    )
-
-
-def quantized(x: np.ndarray) -> tuple[np.ndarray, np.floating]:
-    """x in steps of its largest magnitude / 127, as the contract of `quantized_matmul` has it."""
-    scale = np.float32(np.abs(x).max()) / np.float32(127)
-    return np.clip(np.rint(x / scale), -127, 127), scale
-
-
-def quantized_product(kernels: ModuleType, n: int) -> Contest:
-    A, B, work, moved = operands((n, n, n), "float32")
-    (a, scale_A), (b, scale_B) = quantized(A), quantized(B)
-    linear = torch_quantized_linear(A, B)
-    return Contest(
-        lambda: kernels.quantized_matmul(A, B),
-        {"numpy @": lambda: A @ B} | linear,
-        equals((a.astype(np.float64) @ b) * scale_A * scale_B, 1e-3, unchecked={"numpy @", *linear}),
-        work,
-        moved,
-    )
-
-
-def against_int32(kernels: ModuleType, n: int) -> Contest:
-    A, B, work, moved = operands((n, n, n), "float32")
-    (a, scale_A), (b, scale_B) = quantized(A), quantized(B)
-    a, b = a.astype(np.int32), b.astype(np.int32)
-    return Contest(
-        lambda: kernels.quantized_matmul(A, B),
-        {"numpy int32 @": lambda: a @ b},
-        equals((a.astype(np.float64) @ b) * scale_A * scale_B, 1e-3, unchecked={"numpy int32 @"}),
-        work,
-        moved,
     )
 
 

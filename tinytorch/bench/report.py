@@ -9,14 +9,19 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from tinytorch.bench.bounds import share_of_bound
 from tinytorch.bench.cases import Row
 from tinytorch.bench.peers import blas, warnings_of_slow_peers
 from tinytorch.hardware import cpu
 from tinytorch.hardware.int8 import int8_path
 from tinytorch.hardware.target import target_name
 
-WIDTH = 160
+WIDTH = 172
 """Columns that the table needs to keep each comparison on one line."""
+HEADINGS = (
+    *("kernel", "case", "threads", "time", "rate", "of bound"),
+    *("peer", "peer's time", "ratio", "asked", ""),
+)
 LIBRARIES = ("numpy", "scipy", "numba", "torch")
 
 
@@ -82,19 +87,33 @@ def rate(row: Row) -> str:
     return f"{row.work / row.median_s / 1e9:.1f} Gop/s"
 
 
+def bound(row: Row) -> str:
+    """The share of what the machine allows, and whether operations or bytes set that limit."""
+    share = share_of_bound(row)
+    return "" if share is None else f"{share:.0%} {row.bound[:3]}"
+
+
 def table(rows: list[Row]) -> Table:
     """A line per comparison; the kernel and its time stand on the first line of its case."""
-    page = Table(box=SIMPLE, caption="ratio: times faster than the peer, median of paired rounds [95 %]")
-    for heading in ("kernel", "case", "threads", "time", "rate", "peer", "peer's time", "ratio", "asked", ""):
-        numbers = heading in ("threads", "time", "rate", "peer's time", "ratio", "asked")
+    caption = (
+        "ratio: times faster than the peer, median of paired rounds [95 %]\n"
+        "of bound: share of the peak in operations (ope) or of the memory's in bytes (byt), whichever is less"
+    )
+    page = Table(box=SIMPLE, caption=caption)
+    for heading in HEADINGS:
+        numbers = heading not in ("kernel", "case", "peer", "")
         page.add_column(heading, justify="right" if numbers else "left", no_wrap=heading != "case")
-    before = None
+    before, section = None, ""
     for row in rows:
+        if row.section != section:
+            section = row.section
+            page.add_section()
+            page.add_row(f"[bold]{section}[/bold]")
         case = (row.kernel, row.size, row.unit, row.threads)
-        which = ("", "", "", "", "")
+        which: tuple[str, ...] = ("",) * 6
         if case != before:
             time = "" if row.median_s is None else seconds(row.median_s)
-            which = (row.kernel, f"{row.size}, {row.unit}", str(row.threads), time, rate(row))
+            which = (row.kernel, f"{row.size}, {row.unit}", str(row.threads), time, rate(row), bound(row))
         before = case
         page.add_row(*which, *_comparison(row))
     return page

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.bench import elementwise, products, system
+from tinytorch.bench import elementwise, integers, products, shapes, system
 from tinytorch.bench.cases import OURS, Case, Contest, Row
 from tinytorch.bench.threads import equal_threads
 from tinytorch.bench.timing import SPIN_S, WAKE_S, interleaved, median_ci
@@ -37,7 +37,7 @@ def select(kernels: ModuleType, options: Options) -> list[Case]:
     """The cases that these options ask for, in the order of the module."""
     everything = [
         case
-        for cases in (system, elementwise, products)
+        for cases in (system, elementwise, products, integers, shapes)
         for case in cases.cases(kernels, options.sizes, options.threads)
     ]
     return [
@@ -104,7 +104,7 @@ def _problem(name: str, call: Callable[[], object], contest: Contest) -> str:
 
 
 def _row(case: Case, **values: Any) -> Row:
-    return Row(case.kernel, case.size, case.unit, case.threads, **values)
+    return Row(case.kernel, case.size, case.unit, case.threads, section=case.section, **values)
 
 
 def _alone(case: Case, contest: Contest, samples: dict[str, np.ndarray]) -> Row:

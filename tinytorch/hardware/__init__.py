@@ -21,7 +21,7 @@ from tinytorch.hardware.half import narrowed, widened
 from tinytorch.hardware.lanes import lanes, load_vector, maximum, multiply_add, splat, store_vector
 from tinytorch.hardware.machine_code import machine_code
 from tinytorch.hardware.panels import panels_across, panels_down
-from tinytorch.hardware.share import share
+from tinytorch.hardware.share import apart, share
 from tinytorch.hardware.stream import streaming
 from tinytorch.hardware.threads import helpers, num_threads, one_thread, run_chunks, set_num_threads
 from tinytorch.hardware.turn import turn
@@ -30,6 +30,7 @@ from tinytorch.hardware.workspace import panel_buffer
 __all__ = [
     "CPU",
     "Ceilings",
+    "apart",
     "block_lengths",
     "ceilings",
     "cpu",

@@ -13,7 +13,7 @@ The layout of the panels is drawn in `int8_tile.py`. The path is chosen once, by
 import math
 import os
 import time
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numba import njit
@@ -78,16 +78,22 @@ finish_panel = finish_instruction(quantized_tile)
 release_tiles = release_instruction(quantized_tile)
 
 
-def weight_panels(K: int, N: int) -> np.ndarray:
-    """Memory for the panels of a right operand (K, N), in chunks of the depth that suits the tile.
+@lru_cache(maxsize=1024)
+def weight_panels_shape(K: int, N: int) -> tuple[int, ...]:
+    """The shape of the panels of a right operand (K, N), in chunks of the depth that suits the tile.
 
-    Shape (chunks, panels, depth of a chunk / group + 1, cols, group), aligned to a cache line.
+    (chunks, panels, depth of a chunk / group + 1, cols, group).
     """
     tile = quantized_tile()
     most = tile.panel_bytes // CACHE_LINE // tile.cols
     chunks = max(1, -(-K // (most * tile.depth_step)))
     steps = max(1, -(-K // (chunks * tile.depth_step)))
-    shape = (chunks, -(-N // tile.cols), steps * tile.depth_step // tile.group + 1, tile.cols, tile.group)
+    return chunks, -(-N // tile.cols), steps * tile.depth_step // tile.group + 1, tile.cols, tile.group
+
+
+def weight_panels(K: int, N: int) -> np.ndarray:
+    """Fresh memory for the panels of a right operand (K, N), aligned to a cache line."""
+    tile, shape = quantized_tile(), weight_panels_shape(K, N)
     size = math.prod(shape) * tile.b_dtype.itemsize
     memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

@@ -13,10 +13,33 @@ from numba.core import cgutils, types
 from numba.core.callconv import Status
 from numba.core.errors import TypingError
 from numba.core.types.containers import BaseTuple
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 
 from tinytorch.hardware import mailbox as words
 from tinytorch.hardware.llvm import I64, i64
+
+_kept: list = []
+"""Compiled functions that others call by name: they must live as long."""
+
+
+@intrinsic
+def apart(typingctx, function, arguments):
+    """function(*arguments), where `function` is an `@njit` function that returns nothing.
+
+    An instruction for `@njit` functions, like a plain call. But a plain call takes a copy of the function
+    into the caller, to compile it again there; that pays for a few lines, not for a loop over a product.
+    """
+    compiled, called = _compiled(typingctx, function, arguments, ())
+
+    def codegen(context, builder, signature, values):
+        given = _cast(
+            context, builder, cgutils.unpack_tuple(builder, values[1]), arguments.types, called.args
+        )
+        context.call_internal(builder, compiled.fndesc, called, given)
+        return context.get_dummy_value()
+
+    return types.void(function, arguments), codegen
 
 
 @intrinsic
@@ -25,14 +48,9 @@ def share(typingctx, mailbox, pieces, function, arguments):
 
     An instruction for `@njit` functions (see the module). With an empty mailbox the calling thread does all.
     """
-    if not isinstance(function, types.Dispatcher) or not isinstance(arguments, BaseTuple):
-        raise TypingError(f"share takes an @njit function and a tuple, not {function} and {arguments}")
-    piece = function.get_call_type(typingctx, (types.intp, types.intp, *arguments.types), {})
-    assert piece is not None  # what does not compile has raised
-    compiled = function.dispatcher.overloads[tuple(piece.args)]
+    compiled, piece = _compiled(typingctx, function, arguments, (types.intp, types.intp))
 
     def codegen(context, builder, signature, values):
-        context.add_linking_libs([compiled.library])
         mailbox_type, _, _, arguments_type = signature.args
         mailbox, pieces, _, arguments = values
         given = _Given(context, arguments_type)
@@ -53,13 +71,29 @@ def share(typingctx, mailbox, pieces, function, arguments):
     return types.void(mailbox, types.intp, function, arguments), codegen
 
 
+def _compiled(typingctx, function, arguments, before: tuple):
+    """What Numba has compiled of a function for these arguments, and the signature of the call."""
+    if not isinstance(function, types.Dispatcher) or not isinstance(arguments, BaseTuple):
+        raise TypingError(f"expected an @njit function and a tuple, not {function} and {arguments}")
+    plain = [unliteral(kind) for kind in arguments.types]
+    called = function.get_call_type(typingctx, (*before, *plain), {})
+    assert called is not None  # Numba raises where it finds no type
+    compiled = function.dispatcher.overloads[tuple(called.args)]
+    _kept.append(compiled)
+    return compiled, called
+
+
+def _cast(context, builder, values, given, wanted) -> list:
+    return [context.cast(builder, *each) for each in zip(values, given, wanted, strict=True)]
+
+
 class _Given:
     """What the pieces of a job are given: the arguments, and a place for the first failure."""
 
     FAILED, CODE, EXCEPTION, ARGUMENTS = range(4)
 
     def __init__(self, context, arguments_type: BaseTuple):
-        self.context = context
+        self.context, self.kinds = context, arguments_type.types
         self.exception = ir.IntType(8).as_pointer()
         kinds = [I64, ir.IntType(32), self.exception, context.get_value_type(arguments_type)]
         self.type = ir.LiteralStructType(kinds)
@@ -107,7 +141,8 @@ def _emit_task(context, module: ir.Module, described, piece, given: _Given) -> i
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     place, worker, index = function.args
     arguments = cgutils.unpack_tuple(builder, builder.load(given.part(builder, place, given.ARGUMENTS)))
-    status, _ = context.call_internal_no_propagate(builder, described, piece, [worker, index, *arguments])
+    arguments = [worker, index, *_cast(context, builder, arguments, given.kinds, piece.args[2:])]
+    status, _ = context.call_internal_no_propagate(builder, described, piece, arguments)
     with cgutils.if_unlikely(builder, status.is_error):
         given.keep_failure(builder, place, status)
     builder.ret_void()

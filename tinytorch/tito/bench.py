@@ -27,6 +27,9 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the roofline of this machine.")
     ] = None,
+    plot_shapes: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the ratio of each shape.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the exported kernels beside NumPy and, where installed, SciPy and PyTorch.
@@ -42,10 +45,13 @@ def bench(
     from rich.console import Console
     from rich.progress import Progress
 
-    from tinytorch.bench import report
+    from tinytorch.bench import ratios, report, roofline
+    from tinytorch.bench.bounds import with_bounds
     from tinytorch.bench.suite import Options, run, select
+    from tinytorch.hardware import ceilings
 
-    _check_file(plot)
+    for picture in (plot, plot_shapes):
+        _check_file(picture)
     notices = Console(stderr=True)
     kernels = _exported(module, notices)
     options = Options(kernel, _numbers(sizes), threads, quick)
@@ -59,12 +65,13 @@ def bench(
             progress.advance(task)
 
         rows = run(kernels, options, show)
+        progress.update(task, description="measuring what this machine can do at most")
+        limits = {threads: ceilings(threads) for threads in {row.threads for row in rows}}
+        rows = with_bounds(rows, limits)
         if plot:
-            from tinytorch.bench.roofline import save
-            from tinytorch.hardware import ceilings
-
-            progress.update(task, description="measuring what this machine can do at most")
-            save(rows, ceilings(), plot)
+            roofline.save(rows, ceilings(), plot)
+        if plot_shapes:
+            ratios.save(rows, plot_shapes)
     if as_json:
         print_json(report.as_json(rows))
     else:

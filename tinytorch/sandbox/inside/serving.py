@@ -12,16 +12,14 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tinytorch.core.tensor import Tensor
 from tinytorch.sandbox.inside import channel, operations, values
+from tinytorch.sandbox.inside.lookout import Lookout
 from tinytorch.sandbox.inside.notebook import Notebook
-
-DUMP_EVERY_S = 1
 
 
 class Output(io.TextIOBase):
@@ -97,25 +95,16 @@ class Submission:
         return operations.NamedOperation(self.log, name, params)
 
 
-@contextlib.contextmanager
-def telling_where_it_is() -> Iterator[None]:
-    """While code runs that may not end, write into its output every few seconds which lines are running."""
-    faulthandler.dump_traceback_later(DUMP_EVERY_S, repeat=True, file=1)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-
-
 def serve(link: socket.socket, notebook: Notebook, home: Path, descriptors: bool = True) -> None:
     """Answer requests until the grader hangs up. `descriptors`: shared memory comes with each, as one."""
-    submission = Submission(notebook, home)
+    submission, lookout = Submission(notebook, home), Lookout()
+    lookout.start()
     while True:
         fds: list[int] = []
         request, _ = channel.receive(link, fds=fds if descriptors else None)
         reply, parts = {"token": request["token"]}, []
         try:
-            with telling_where_it_is():
+            with lookout.watching():
                 answer = submission.answer(request, fds)
             packed = values.pack(answer, Tensor)
             described = [values.describe_result(array) for array in packed.arrays]

@@ -7,10 +7,12 @@ import numpy as np
 import scipy.sparse
 
 from tinytorch.hardware import float_tile, int8, int8_tile
+from tinytorch.sandbox.inside.signatures import keep_to_types
 
 
 def warm_up() -> None:
-    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork."""
+    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork; see `signatures`."""
+    keep_to_types()
     scipy.sparse.csr_array(np.eye(2))
     numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
 
