@@ -1,5 +1,6 @@
 """A small course of its own for each test that asks for one: two graded cells, copied in milliseconds."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 import yaml
+from filelock import FileLock
 
 from tinytorch.course.export import export
 from tinytorch.course.module import Module, load_module
@@ -172,9 +174,19 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Making it takes seconds, since nbgrader asks a program of its own how to lay out a new gradebook.
     """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # by processes that share the work
+    folder = shared / "template"
+    with FileLock(shared / "template.lock"):
+        if not folder.exists():
+            _make_template(shared / "template.part")
+            (shared / "template.part").rename(folder)
+    return folder
+
+
+def _make_template(folder: Path) -> None:
     from tinytorch.classroom.classroom import generate, init, open_classroom
 
-    folder = tmp_path_factory.mktemp("template")
     write_course(folder / "course")
     write_hidden_tests(folder / "course")
     write_surroundings(folder / "course")
@@ -183,7 +195,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     export(module)
     init(folder / "class", module)
     generate(open_classroom(folder / "class"))
-    return folder
 
 
 @pytest.fixture
@@ -271,8 +282,9 @@ def class_(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 @pytest.fixture
-def unprotected(class_: Class) -> Class:
-    """The class's configuration as it must be where there is no sandbox."""
+def unprotected(class_: Class, monkeypatch: pytest.MonkeyPatch) -> Class:
+    """The class as it is configured where there is no sandbox; commands grade it in this process."""
+    monkeypatch.setattr("tinytorch.classroom.pool._processes", lambda workers: Here())
     config = class_.room.root / "nbgrader_config.py"
     text = config.read_text(encoding="utf-8").replace("configure(c, ", 'configure(c, sandbox="none", ')
     config.write_text(text, encoding="utf-8")

@@ -30,6 +30,7 @@ IDIOMS = {  # what anybody writes, whatever the exercise
     "result = np.result_type(*dtypes)",
     "return Tensor(out)",
     "return report",
+    "return total",
     "return result",
     "return results",
     "start = time.perf_counter()",

@@ -95,6 +95,8 @@ def test_the_script_grades_in_a_container(class_, notebook_of, tmp_path):
     except UserError as error:
         pytest.skip(f"landlock: {error.problem}")
     container = Container(tmp_path / "container")
+    if container.run(sys.executable, "-c", "import tinytorch", check=False).returncode:
+        pytest.skip("what is installed here lies on another file system than /")
     lay_out(write_autograder(class_.room, tmp_path / "a.zip"), container.autograder)
     hand_in(container.autograder, {NAME: notebook_of(**RIGHT)})
     container.run("/autograder/run_autograder", TINYTORCH_HOME=sys.prefix)

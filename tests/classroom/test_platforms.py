@@ -18,9 +18,11 @@ NAMES = [  # first name, last name
 
 
 def canvas(right):
+    """Of a name Canvas keeps letters with their marks, digits and underscores."""
     files = {}
     for number, (first, last) in enumerate(NAMES, start=101):
-        slug = f"{last}{first}".lower().replace(" ", "").replace("'", "")
+        sortable = f"{last}, {first}".lower()
+        slug = "".join(c for c in sortable if c == "_" or unicodedata.category(c)[0] in "LMN")
         late = "_LATE" if number % 3 == 0 else ""
         files[f"{slug}{late}_{number}_{9000 + number}_{NAME}"] = right(str(number))
     return files
@@ -49,10 +51,11 @@ def blackboard(right):
     return files
 
 
-def brightspace(right):
+def brightspace(right, numbers="{}-456"):
     files = {"index.html": "<html>"}
     for number, (first, last) in enumerate(NAMES, start=101):
-        files[f"{number}-456 - {first} {last} - Jan 31, 2026 1011 AM/{NAME}"] = right(str(number))
+        place = f"{numbers.format(number)} - {first} {last} - Jan 31, 2026 1011 AM"
+        files[f"{place}/{NAME}"] = right(str(number))
     return files
 
 
@@ -73,6 +76,7 @@ DOWNLOADS = {
     "moodle without folders": moodle_flat,
     "blackboard": blackboard,
     "brightspace": brightspace,
+    "brightspace with the student's number behind": lambda right: brightspace(right, "456-{}"),
     "gradescope": gradescope,
 }
 
@@ -95,6 +99,28 @@ def test_everybody_is_found_and_nobody_is_mixed_up(class_, zipped, right, author
         renamed = {unicodedata.normalize(form, f"a folder/{path}"): text for path, text in files.items()}
         again = collect(class_.room, zipped(renamed))
         assert again.students("unchanged") == collected.taken and again.fine
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_a_class_in_several_zips_is_one_class(class_, packed, tmp_path, right, name):
+    """One for each section, as an instructor downloads them."""
+    files = DOWNLOADS[name](right)
+    about = {path: content for path, content in files.items() if "/" not in path and NAME not in path}
+    hand_ins = [(path, content) for path, content in files.items() if path not in about]
+    for number in (0, 1):
+        (tmp_path / f"section{number}.zip").write_bytes(packed(about | dict(hand_ins[number::2])))
+    collected = collect(class_.room, tmp_path / "section0.zip", tmp_path / "section1.zip", dry_run=True)
+    assert collected.platform == name.split()[0] and collected.fine, collected.unclaimed
+    assert len(collected.taken) == len(NAMES)
+
+
+def test_blind_and_grouped_hand_ins_of_moodle(class_, zipped, right, author_of):
+    files = {f"Participant_31_assignsubmission_file/{NAME}": right("31"),
+             f"Participant_32_assignsubmission_file/{NAME}": right("32"),
+             f"Group A-Zoë Müller_33_assignsubmission_file/{NAME}": right("33")}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert collected.platform == "moodle" and collected.fine
+    assert {row.id: author_of(row.student) for row in collected.rows} == {"31": "31", "32": "32", "33": "33"}
 
 
 def test_canvas_says_who_is_late(class_, zipped, right):
@@ -120,9 +146,15 @@ def test_canvas_files_of_one_student_the_last_uploaded_counts(class_, zipped, ri
 
 
 def test_anonymous_hand_ins_of_canvas(class_, zipped, right, author_of):
-    files = {f"anon_LATE_Ab3dE_11_{NAME}": right("a"), f"anon_Zz9yX_12_{NAME}": right("b")}
-    assert collect(class_.room, zipped(files)).taken == ["anon_Ab3dE", "anon_Zz9yX"]
-    assert author_of("anon_Zz9yX") == "b"
+    files = {f"LATE_anon_Ab3dE_11_{NAME}": right("a"), f"anon_Zz9yX_12_{NAME}": right("b"),
+             f"anon_12345_13_{NAME}": right("c"), "anon_Q1w2e_text.html": "<p>typed"}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert collected.platform == "canvas"
+    assert {row.student: row.late for row in collected.rows} == {
+        "anon_12345": False, "anon_Ab3dE": True, "anon_Q1w2e": False, "anon_Zz9yX": False
+    }  # fmt: skip
+    assert collected.taken == ["anon_12345", "anon_Ab3dE", "anon_Zz9yX"]
+    assert author_of("anon_Zz9yX") == "b" and author_of("anon_12345") == "c"
 
 
 def test_text_typed_into_canvas_and_moodle_is_named(class_, zipped, right):

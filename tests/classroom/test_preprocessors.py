@@ -4,8 +4,10 @@ import json
 
 import nbformat
 import pytest
+from nbformat import v4
 from nbgrader.converters import Autograde
 
+from tinytorch.classroom.preprocessors import SanitizePage
 from tinytorch.classroom.restore import restore
 from tinytorch.course.cells import grade_id_of
 from tinytorch.course.notebook import read_notebook
@@ -162,3 +164,26 @@ def test_another_notebook_of_the_course_passes_through(class_):
     assert (
         step.preprocess(other, {"nbgrader": {"assignment": "essay", "notebook": "kernels_dev"}})[0] is other
     )
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"assignment_id": "kernels", "notebook_id": "kernels_dev"},  # formgrader's
+        {"nbgrader": {"assignment": "kernels", "notebook": "kernels_dev"}},  # its feedback's
+    ],
+)
+def test_pages_show_no_script_of_a_submission(class_, resources):
+    text = "# Mine\n\n<script>alert(1)</script><img src=x onerror=alert(1)> and a < b"
+    page = SanitizePage(config=class_.room.config)
+    shown, _ = page.preprocess(v4.new_notebook(cells=[v4.new_markdown_cell(text)]), resources)
+    assert "<script" not in shown.cells[0].source and "onerror" not in shown.cells[0].source
+    assert shown.cells[0].source.startswith("# Mine")
+
+
+def test_pages_of_other_assignments_are_as_they_were(class_):
+    text = "<div onclick='mine()'>"
+    for resources in ({"assignment_id": "essay", "notebook_id": "essay"}, {}):
+        notebook = v4.new_notebook(cells=[v4.new_markdown_cell(text)])
+        shown, _ = SanitizePage(config=class_.room.config).preprocess(notebook, resources)
+        assert shown.cells[0].source == text

@@ -1,35 +1,25 @@
 """Judges mutants of the master's solutions: how many do the hidden tests catch?
 
-    PYTHONPATH=tests python tests/grading/measure_mutants.py              all of them, in two processes
+    PYTHONPATH=tests python tests/grading/measure_mutants.py              all of them
         --kernel vectorized_relu --kernel quantized_relu                  those of these kernels
         --every 10                                                        each tenth
+        --seconds 500                                                     as far as the time goes
 
 Prints, per kernel, how many there are, how many are caught, how many can be caught by no test (each with its
-reason in equivalent_mutants.yaml), and those that live as the change that they make. Exit code 1 below 97 %.
+reason in equivalent_mutants.yaml), and those that live as the change that they make. What is known is kept in
+build/mutants.jsonl: the next run judges only what changed. Exit code 1 below 97 %, or if not all are judged.
 """
 
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from collections import Counter
 
-from grading.mutants import ROOT, Judge, Mutant, equivalent
+from grading.mutants import ROOT, Judge, Kept, Mutant, equivalent
 
 from tinytorch.course.module import load_module
 
 GOAL = 0.97
-
-
-@cache
-def judge() -> Judge:
-    """One per process."""
-    return Judge()
-
-
-def caught_by(mutant: Mutant) -> tuple[str | None, float]:
-    start = time.monotonic()
-    return judge().caught_by(mutant), time.monotonic() - start
 
 
 def main() -> int:
@@ -37,29 +27,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kernel", action="append", choices=kernels)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_args()
-    known = equivalent()
-    caught = living = 0
-    with ProcessPoolExecutor(options.processes) as pool:
-        for kernel in options.kernel or kernels:
-            made = Judge().all_mutants(kernel)[:: options.every]
-            same = [each for each in made if (kernel, each.old, each.new) in known]
-            judged = [each for each in made if each not in same]
-            found = list(pool.map(caught_by, judged))
-            alive = [each for each, (test, _) in zip(judged, found, strict=True) if test is None]
-            caught, living = caught + len(judged) - len(alive), living + len(alive)
-            longest = max((seconds for _, seconds in found), default=0)
-            print(
-                f"{kernel}: {len(made)} mutants, {len(judged) - len(alive)} caught, {len(same)} equivalent, "
-                f"{len(alive)} alive; the longest took {longest:.1f} s",
-                *alive,
-                sep="\n  ",
-                flush=True,
-            )
-    share = caught / max(caught + living, 1)
-    print(f"caught {caught} of {caught + living}: {share:.1%}")
-    return 0 if share >= GOAL else 1
+    judge, kept, known = Judge(), Kept(ROOT / "build" / "mutants.jsonl"), equivalent()
+    end, counts = time.monotonic() + options.seconds, Counter[str]()
+    for kernel in options.kernel or kernels:
+        if judge_one(judge.solution(kernel), judge, kept, end) == "caught":
+            print(f"{kernel}: its tests catch the solution itself")
+            return 1
+        found: dict[str, list[Mutant]] = {"caught": [], "equivalent": [], "alive": [], "not judged": []}
+        for mutant in judge.all_mutants(kernel)[:: options.every]:
+            same = (kernel, mutant.was, mutant.now) in known
+            found["equivalent" if same else judge_one(mutant, judge, kept, end)].append(mutant)
+        counts.update({name: len(mutants) for name, mutants in found.items()})
+        print(f"{kernel}:", ", ".join(f"{len(mutants)} {name}" for name, mutants in found.items()))
+        print("".join(f"  {mutant}\n" for mutant in found["alive"]), end="", flush=True)
+    judged = counts["caught"] + counts["alive"]
+    print(f"caught {counts['caught']} of {judged}: {counts['caught'] / max(judged, 1):.1%}")
+    return int(counts["caught"] < GOAL * judged or counts["not judged"] > 0)
+
+
+def judge_one(mutant: Mutant, judge: Judge, kept: Kept, end: float) -> str:
+    """What becomes of it: "caught", "alive" or, where it is not known and the time is over, "not judged"."""
+    if kept.find(mutant) is None and time.monotonic() < end:
+        kept.add(mutant, judge.caught_by(mutant))
+    record = kept.find(mutant)
+    return "not judged" if record is None else "caught" if record["caught_by"] else "alive"
 
 
 if __name__ == "__main__":

@@ -2,30 +2,34 @@
 
 A mutant changes one place in a solution region: an operator, a bound, a constant, a dtype, the order of two
 arguments, a condition; or it leaves a statement out. It is judged like any submission, in the sandbox, by its
-kernel's hidden tests, up to the first that fails.
+kernel's hidden tests, up to the first that fails. The tests that caught the mutants before it come first.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
 
 from tinytorch.course.cells import SOLUTION
-from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module
 from tinytorch.grading import hidden, judge
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.submission import Submission
-from tinytorch.grading.verdict import PASSED, TestVerdict
+from tinytorch.grading.verdict import FAILED, OUT_OF_TIME, PASSED
 from tinytorch.sandbox.session import Session
 from tinytorch.sandbox.zygote import warm_zygote
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests" / "hidden"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yaml")
 LIMITS = {"call_wall_s": 4.0, "kernel_wall_s": 12.0}  # an endless loop is noticed soon; compiling fits
 
@@ -40,16 +44,15 @@ SYMMETRIC = {"min", "max", "np.maximum", "np.minimum"}  # whose arguments may ch
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed place: `old` became `new` in a line of the kernel's cell, whose text is `source` now."""
+    """One change: the lines `was` became `now` in the kernel's cell, whose text is `source` now."""
 
     kernel: str
-    line: int
-    old: str
-    new: str
+    was: str
+    now: str
     source: str
 
     def __str__(self) -> str:
-        return f"{self.kernel}, line {self.line}\n    - {self.old}\n    + {self.new}"
+        return f"- {self.was}\n  + {self.now}"
 
 
 def mutants(kernel: str, source: str) -> Iterator[Mutant]:
@@ -68,8 +71,7 @@ def mutants(kernel: str, source: str) -> Iterator[Mutant]:
             changed = replaced(source, node, text)
             if changed not in seen and parses(changed):
                 seen.add(changed)
-                old = " ".join(ast.get_source_segment(source, node).split())
-                yield Mutant(kernel, node.lineno, old, text, changed)
+                yield Mutant(kernel, *changed_lines(source, changed, node), changed)
 
 
 def changes(node: ast.AST, source: str) -> Iterator[str]:
@@ -133,6 +135,15 @@ def replaced(source: str, node: ast.AST, text: str) -> str:
     return (before + text.encode() + after).decode()
 
 
+def changed_lines(source: str, changed: str, node: ast.AST) -> tuple[str, str]:
+    """The lines in which a node stands, before and after a change of it, each as one line."""
+    before, after = source.splitlines(), changed.splitlines()
+    first, last = node.lineno - 1, node.end_lineno - len(before)
+    return " ".join(" ".join(before[first : node.end_lineno]).split()), " ".join(
+        " ".join(after[first : len(after) + last]).split()
+    )
+
+
 def parses(source: str) -> bool:
     try:
         ast.parse(source)
@@ -142,9 +153,53 @@ def parses(source: str) -> bool:
 
 
 def equivalent() -> dict[tuple[str, str, str], str]:
-    """(kernel, old, new) of the mutants that no test can notice, and the reason of each."""
-    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
-    return {(each["kernel"], each["old"], each["new"]): each["reason"] for each in listed}
+    """(kernel, line, what it becomes) of the mutants that no test can notice, and the reason of each."""
+    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8"))
+    entries = [(kernel, entry) for kernel, told in listed.items() for entry in told]
+    return {
+        (kernel, entry["line"], becomes): entry["because"]
+        for kernel, entry in entries
+        for becomes in entry["becomes"]
+    }
+
+
+@cache
+def digest_of(kernel: str, test: str | None) -> str:
+    """Of the test that caught a mutant; of all that a kernel is tested with (None) where one lives."""
+    text = (TESTS / f"test_{kernel}.py").read_text(encoding="utf-8")
+    if test:
+        named = (node for node in ast.parse(text).body if getattr(node, "name", "") == test.split("[")[0])
+        text = "".join(map(ast.unparse, named)) + test
+    else:
+        text += "".join(
+            (TESTS / name).read_text(encoding="utf-8") for name in ("oracles.py", "yardsticks.py")
+        )
+    return sha256(text.encode()).hexdigest()
+
+
+class Kept:
+    """What is known of mutants from earlier runs. A record holds while the tests that it stands on do."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        self.records = {record["mutant"]: record for record in map(json.loads, lines)}
+
+    def find(self, mutant: Mutant) -> dict | None:
+        record = self.records.get(self._key(mutant))
+        return record if record and record["tests"] == digest_of(mutant.kernel, record["caught_by"]) else None
+
+    def add(self, mutant: Mutant, caught_by: str | None) -> None:
+        digest = digest_of(mutant.kernel, caught_by)
+        record = {"mutant": self._key(mutant), "tests": digest, "caught_by": caught_by}
+        self.records[record["mutant"]] = record
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    @staticmethod
+    def _key(mutant: Mutant) -> str:
+        return f"{mutant.kernel} {sha256(mutant.source.encode()).hexdigest()}"
 
 
 class Judge:
@@ -153,33 +208,30 @@ class Judge:
     def __init__(self) -> None:
         module = load_module(ROOT)
         self.module = replace(module, limits=replace(module.limits, **LIMITS))
-        self.tests = module.root / "tests" / "hidden"
         self.master = Submission.read(module.script)
+        self.first: list[str] = []  # tests in the order in which they last caught a mutant
 
     def all_mutants(self, kernel: str) -> list[Mutant]:
         return list(mutants(kernel, self.master.graded()[kernel].source))
 
+    def solution(self, kernel: str) -> Mutant:
+        """The cell as it is: what no test may catch."""
+        return Mutant(kernel, "", "", self.master.graded()[kernel].source)
+
     def caught_by(self, mutant: Mutant) -> str | None:
         """The name of the first hidden test that fails, or None: the mutant lives."""
-        failed: list[str] = []
-
-        def stop_at_first(_: str, verdict: TestVerdict) -> None:
-            if verdict.outcome != PASSED:
-                failed.append(verdict.name)
-                raise KeyboardInterrupt  # which ends pytest's run and nothing else
-
         notebook = copy.deepcopy(self.master.notebook)
         notebook.cells[self.master.graded()[mutant.kernel].index].source = mutant.source
         cells = replace(self.master, notebook=notebook).cells()
-        warm = warm_zygote("bubblewrap", self.module.limits, (self.module.root, self.tests))
-        session = Session(warm, cells)
-        try:
+        warm = warm_zygote("bubblewrap", self.module.limits, (self.module.root, TESTS))
+        with closing(Session(warm, cells)) as session:
             kernels = Kernels(session)
-            race = Race(kernels, lambda: judge.yardsticks(self.tests, session), self.module.speed)
-            hidden.run(self.tests, [mutant.kernel], kernels, race, on_test=stop_at_first)
-        except UserError:
-            if not failed:
-                raise
-        finally:
-            session.close()
+            race = Race(kernels, lambda: judge.yardsticks(TESTS, session), self.module.speed)
+            tests = hidden.run(TESTS, [mutant.kernel], kernels, race, first=self.first, until_failure=True)[
+                mutant.kernel
+            ]
+        failed = [test.name for test in tests if test.outcome in (FAILED, OUT_OF_TIME)]
+        if not failed and any(test.outcome != PASSED for test in tests):
+            raise RuntimeError(f"the tests of {mutant.kernel} cannot run")
+        self.first = failed + [test for test in self.first if test not in failed]
         return failed[0] if failed else None

@@ -33,8 +33,8 @@ SAMPLE = {next(iter(kind)) for kind in (*GROUPS, CHANGED, REFUSED)} | {BENT}
 LIMITS = {
     "call_wall_s": 1,
     "cell_wall_s": 3,
-    "submission_wall_s": 6,
-    "submission_cpu_s": 12,
+    "submission_wall_s": 20,
+    "submission_cpu_s": 30,
     "memory_mb": 1024,
     "processes": 64,
     "file_mb": 32,

@@ -246,6 +246,15 @@ def test_a_race_is_won_by_speed_alone(grade, graded_course: Module, sandbox, sol
     assert outcomes(grade(sandbox, double=solution))["test_race"] == outcome
 
 
+def test_a_yardstick_that_is_late_costs_nobody_a_point(graded_course: Module):
+    """It compiles while it is loaded, which takes its time on a busy machine."""
+    (graded_course.hidden / "yardsticks.py").write_text(f"{YARDSTICKS}\ntime.sleep(2.5)\n")
+    add_test(graded_course, RACE)
+    hasty = replace(graded_course, limits=replace(graded_course.limits, cell_wall_s=2))
+    report = judge.judge(Submission.read(graded_course.script), hasty, sandbox="none")
+    assert outcomes(report)["test_race"] == "passed"
+
+
 def test_the_plug_in_tests_a_notebook_from_the_command_line(graded_course: Module):
     command = [
         sys.executable,

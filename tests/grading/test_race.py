@@ -60,11 +60,10 @@ def test_too_slow_is_told_apart_from_wrong():
     assert not isinstance(caught.value, TooSlow)
 
 
-@pytest.mark.parametrize(("seconds", "narrowly"), [(0.51, True), (0.7, False), (3.0, False)])
-def test_a_race_lost_narrowly_is_told_apart_from_one_lost_by_far(seconds, narrowly):
+def test_how_near_a_lost_race_was_is_known():
     with pytest.raises(TooSlow) as caught:
-        run(double, seconds)
-    assert caught.value.narrowly is narrowly
+        run(double, YARDSTICK_S / 1.5, factor=2.0)
+    assert caught.value.share == pytest.approx(0.75)
 
 
 def test_a_busy_machine_costs_time_and_no_points():

@@ -1,7 +1,7 @@
 """Where the loops are the exercise, the library's product is refused, with its line."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.grading.reading import LOOPS, read
@@ -182,6 +182,7 @@ NAMES = st.sampled_from(["x", "dot", "np", "A", "matmul", "f", "self", "_", "ein
 
 
 @given(NAMES, NAMES)
+@settings(deadline=None)
 def test_the_names_of_local_variables_do_not_matter(first, second):
     assume(first != second and "range" not in (first, second))
     loops = f"""
@@ -212,6 +213,7 @@ WRAPPERS = st.lists(
 PRODUCTS = ["A @ B", "np.dot(A, B)", "A.dot(B)", "getattr(A, 'dot')(B)", "helper(A, B)"]
 
 
+@settings(deadline=None)
 @given(WRAPPERS, st.sampled_from(PRODUCTS))
 def test_no_wrapping_hides_a_product(wrappers, product):
     expression = product
@@ -220,6 +222,7 @@ def test_no_wrapping_hides_a_product(wrappers, product):
     assert find("helper = lambda a, b: a @ b", body(expression)) != []
 
 
+@settings(deadline=None)
 @given(WRAPPERS)
 def test_no_wrapping_makes_loops_suspicious(wrappers):
     expression = "[[sum(a * b for a, b in zip(r, c)) for c in B.T] for r in A]"

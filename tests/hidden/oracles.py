@@ -17,6 +17,8 @@ SIGNED = tuple(map(np.dtype, ("i1", "i2", "i4", "i8")))
 UNSIGNED = tuple(map(np.dtype, ("u1", "u2", "u4", "u8")))
 FLOATS = tuple(map(np.dtype, ("f2", "f4", "f8")))
 REAL = (np.dtype(bool), *SIGNED, *UNSIGNED, *FLOATS)
+COMPILED = tuple(map(np.dtype, ("i1", "u2", "i4", "i8", "u8", "f2", "f4", "f8")))
+"""Each size and kind once: what a loop is compiled for anew takes half a second each."""
 LENGTHS = (*range(1, 71), 127, 128, 129, 255, 257, 1000, 1001, 4099)  # beyond every vector and its remainders
 
 
@@ -75,9 +77,13 @@ def unusual(x: np.ndarray) -> Iterator[np.ndarray]:
 
 def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """A times B: exact for integers, in float64 for floats."""
-    if A.dtype.kind in "biu" and B.dtype.kind in "biu":
-        return (A.astype(object) @ B.astype(object)).astype(np.int64)  # Python's integers know no overflow
-    return A.astype(np.float64) @ B.astype(np.float64)
+    in_floats = A.astype(np.float64), B.astype(np.float64)
+    if A.dtype.kind not in "biu" or B.dtype.kind not in "biu":
+        return in_floats[0] @ in_floats[1]
+    largest = [np.abs(each).max(initial=0) for each in in_floats]
+    if A.shape[1] * largest[0] * largest[1] < 2**53:  # no sum leaves what float64 holds exactly
+        return (in_floats[0] @ in_floats[1]).astype(np.int64)
+    return (A.astype(object) @ B.astype(object)).astype(np.int64)  # Python's integers know no overflow
 
 
 def assert_product(result, A: np.ndarray, B: np.ndarray) -> None:
@@ -122,13 +128,13 @@ def takes_out(kernel: Callable) -> bool:
     return True
 
 
-def assert_writes_to_out(kernel: Callable, length: int) -> None:
+def assert_writes_to_out(kernel: Callable, length: int, *dtypes: type) -> None:
     """The result is in `out`, and all else stays: `out` beside x, on x, and over each other both ways."""
-    for dtype in (np.float32, np.int16):
+    for dtype in dtypes:
+        given = numbers((2 * length,), dtype)
         for x_starts, out_starts in ((0, length), (0, 0), (3, 0), (0, 3), (0, length - 1), (length // 2, 0)):
-            memory = numbers((2 * length,), dtype)
-            expected = memory.copy()
-            expected[out_starts : out_starts + length] = relu(memory[x_starts : x_starts + length])
+            memory, expected = given.copy(), given.copy()
+            expected[out_starts : out_starts + length] = relu(given[x_starts : x_starts + length])
             out = memory[out_starts : out_starts + length]
             result = kernel(memory[x_starts : x_starts + length], out=out)
             assert_exact(result, expected[out_starts : out_starts + length])

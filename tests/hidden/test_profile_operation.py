@@ -73,8 +73,8 @@ def test_rates(kernels):
     """gflops and gbytes_per_s are billions per second of wall time; arithmetic_intensity is flops/byte."""
     operation = Operation("sleep", seconds=0.01)
     profile = measured(kernels, operation, 0, flops=3_000_000, bytes_moved=500_000)
-    assert profile["gflops"] == pytest.approx(3e6 / profile["wall_s"] / 1e9, rel=1e-9)
-    assert profile["gbytes_per_s"] == pytest.approx(5e5 / profile["wall_s"] / 1e9, rel=1e-9)
+    assert profile["gflops"] == pytest.approx(3e6 / profile["wall_s"] / 1e9, rel=1e-12)
+    assert profile["gbytes_per_s"] == pytest.approx(5e5 / profile["wall_s"] / 1e9, rel=1e-12)
     assert profile["arithmetic_intensity"] == pytest.approx(6, rel=1e-9)
 
 

@@ -6,7 +6,7 @@ import pytest
 from sandbox.small import LIMITS
 
 from tinytorch.sandbox.faults import Fault, where
-from tinytorch.sandbox.stuck import endless_loop, last_place, without_dumps
+from tinytorch.sandbox.stuck import endless_loop, last_place, stays_busy, without_dumps
 
 PATIENT = replace(LIMITS, call_wall_s=2.5, cell_wall_s=20, check_wall_s=2.5, memory_mb=2000)
 FILES = {"cell 1.py": "cell 1", "check.py": "check"}
@@ -45,6 +45,13 @@ def sandbox() -> str:
 )
 def test_the_line_of_the_last_dump(printed, place):
     assert last_place(printed, FILES, given={"check"}) == place
+
+
+def test_one_line_at_each_of_the_last_dumps_is_busy():
+    assert stays_busy(3 * DUMP, FILES, {"check"})
+    assert not stays_busy(2 * DUMP, FILES, {"check"})
+    assert not stays_busy(2 * DUMP + WAITING, FILES, {"check"})
+    assert not stays_busy(3 * DUMP, FILES, {"check", "cell 1"})
 
 
 def test_dumps_are_no_output():

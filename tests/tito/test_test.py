@@ -184,3 +184,13 @@ def test_a_part_without_a_single_test_cannot_be_tested(tested_part, tito):
     answer = tito("test", "--module", "tensor")
     assert answer.code == 2
     assert "could not be run" in answer.err
+
+
+def test_the_line_and_a_sentence_come_first_and_the_rest_where_it_is_asked_for(graded_course, tito):
+    loop = "@numba.njit\ndef loop(x):\n    return zer\n\n\ndef shift(x):"
+    edit(graded_course.script, "def shift(x):", f"import numba\n\n\n{loop}")
+    edit(graded_course.script, "return x + 1", "return loop(x)")
+    out = tito("test").out
+    assert "`return zer`: TypingError: name 'zer' is not defined" in out
+    assert "`tito test --debug` shows the whole messages." in out and "nopython" not in out
+    assert "Failed in nopython mode pipeline" in tito("test", "--debug").out

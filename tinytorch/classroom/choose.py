@@ -73,9 +73,9 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
         else:
             choice.remarks.append(f"has {len(best)} notebooks: {_listed(each.name for each in best)}. "
                                   "Say with --take which one counts")  # fmt: skip
-    counted = {each.entry.path for each in (choice.chosen, *choice.older) if each}
+    counted = [each.entry for each in (choice.chosen, *choice.older) if each]
     choice.beside += [f"{each.name} {each.contents.problem or 'was not taken'}"
-                      for each in candidates if each.entry.path not in counted]  # fmt: skip
+                      for each in candidates if each.entry not in counted]  # fmt: skip
     if choice.chosen:
         choice.remarks += _doubts(choice.chosen, files)
     return choice

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ from tinytorch.classroom.store import Store
 from tinytorch.course.cells import STUB, check_structure
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import STATE_FOLDER
-from tinytorch.course.module import Module, load_module
+from tinytorch.course.module import MODULE_FILE, Module, load_module
 from tinytorch.course.notebook import read_notebook
+from tinytorch.course.sections import chosen_notebook, parse, remember
 from tinytorch.course.versions import (
     StudentVersion,
     refuse_to_replace,
@@ -222,13 +223,26 @@ def _place_of(module: Module, course: Path) -> str:
     return repr(str(module.root))
 
 
-def generate(classroom: Classroom, *, force: bool = False) -> StudentVersion:
-    """Write nbgrader's source, release and gradebook entries, and the student version as folder and zip."""
+def choose_sections(classroom: Classroom, text: str) -> Classroom:
+    """The classroom with a shorter course ("1-5,7") or the whole one ("all"); module.yaml keeps it."""
+    root = classroom.module.root
+    remember(root / MODULE_FILE, None if text == "all" else parse(text, classroom.module.sections))
+    return replace(classroom, module=load_module(root))
+
+
+def generate(classroom: Classroom, *, force: bool = False, sections: str | None = None) -> StudentVersion:
+    """Write nbgrader's source, release and gradebook entries, and the student version as folder and zip.
+
+    `sections`: hand out these only, as in "1-5,7", from now on; "all" goes back to all of them.
+    """
+    student = classroom.root / "student" / f"tinytorch-{classroom.module.name}"
+    refuse_to_replace(student, force=force)
+    if sections:
+        classroom = choose_sections(classroom, sections)
     module = classroom.module
     master = read_notebook(module.notebook, module.limits)
     check_structure(master, module)
-    student = classroom.root / "student" / f"tinytorch-{module.name}"
-    refuse_to_replace(student, force=force)
+    master = chosen_notebook(master, module.points, module.chosen)
     source = classroom.folder("source") / module.notebook.name
     _refuse_company(source)
     release = classroom.folder("release")

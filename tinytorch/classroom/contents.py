@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,17 +70,23 @@ def look_into(content: bytes, module: Module, *, script: bool) -> Contents:
         return Contents(problem="is empty")
     if kind:
         return Contents(problem=kind)
-    if not script and not content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-        return Contents(problem="is no notebook", notebook=content)
+    text = _decoded(content)
+    if text is None or not (script or text.lstrip().startswith("{")):
+        return Contents(problem="is no notebook" if text else "is no text", notebook=content)
     try:
-        text = content.decode("utf-8-sig")
         found = limited(f"{__name__}:parse", text, list(module.points), script, cpu_s=PARSE_CPU_S)
-    except UnicodeDecodeError:
-        return Contents(problem="is not UTF-8 text", notebook=content)
     except TooMuch as error:
         return Contents(problem=f"takes too much {error.what} to read")
-    notebook = content if found["text"] is None else found["text"].encode("utf-8", "surrogatepass")
+    notebook = (found["text"] or text).encode("utf-8", "surrogatepass")
     return Contents(frozenset(found["cells"]), found["attempted"], notebook, found["problem"])
+
+
+def _decoded(content: bytes) -> str | None:
+    """The text, which editors may save in any of Unicode's forms, or in Windows' own."""
+    for encoding in (json.detect_encoding(content), "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding).removeprefix("\ufeff")
+    return None
 
 
 def parse(text: str, names: list[str], script: bool) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 from tinytorch.classroom.claims import Claim, Reader, seconds
 from tinytorch.classroom.handins import Entry, Parts, Unreadable
 
-# Blackboard: Grade Center, "Assignment File Download" (help.blackboard.com, "Download assignments").
+# Blackboard: Grade Center, "Assignment File Download" (help.blackboard.com, "Download assignments"). What the
+# names are made of is in no manual; programs that sort such downloads read them so.
 # Kernels_jdoe1_attempt_2026-01-31-10-11-12_kernels_dev.ipynb, and for each attempt a .txt with the name.
 BLACKBOARD = re.compile(r"(?P<head>.+)_attempt_(?P<when>\d{4}(-\d\d){5})(?P<rest>_.+|\.txt)?", re.DOTALL)
 PERSON_LINE = re.compile(r"[^:\n]{1,40}:\s*(?P<name>[^\n]+?)\s*\((?P<login>[^()\n]+)\)\s*$", re.MULTILINE)

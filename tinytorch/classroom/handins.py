@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from tinytorch.course.errors import UserError
@@ -33,9 +34,10 @@ LITTER = {  # left by systems and tools, handed in by nobody
     ".spotlight-v100", ".ipynb_checkpoints", "__pycache__", ".git", ".svn", ".hg", ".venv", "venv",
     "site-packages", "node_modules",
     ".idea", ".vscode", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tito", ".jupyter",
-    ".virtual_documents",
+    ".virtual_documents", "icon\r",
 }  # fmt: skip
 LITTER_BEGINS = ("._", "~$", ".~lock.", ".nfs")
+LITTER_ENDS = (":zone.identifier",)  # Windows' mark of a download, where it became a file
 DRIVE_PART = re.compile(r"(?P<name>.+)-\d{8}T\d{6}Z(-\d+)?-\d{3}")  # Google Drive cuts large folders
 BROKEN = (  # what reading a damaged, encrypted or unusual zip raises
     OSError, RuntimeError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile,
@@ -103,7 +105,7 @@ def open_downloads(sources: list[Path], limits: Limits) -> Iterator[Download]:
 
     Raises UserError where a source is none of these, or there are too many files.
     """
-    found = Download()
+    found, emptied = Download(), set()
     with ExitStack() as stack:
         for source in sources:
             for entry in _source(source, limits, stack):
@@ -111,15 +113,20 @@ def open_downloads(sources: list[Path], limits: Limits) -> Iterator[Download]:
                     raise UserError(f"{source} has more than {ENTRIES} entries.", "Collect it in parts.")
                 if is_litter(entry.parts):
                     found.passed_over += 1
+                    emptied.add(tuple(takewhile(lambda part: not is_litter((part,)), entry.parts)))
                 else:
                     found.entries.append(entry)
+        filled = {entry.parts[:depth] for entry in found.entries for depth in range(1, len(entry.parts) + 1)}
+        found.entries += [Entry(parts, is_folder=True) for parts in sorted(emptied - filled) if parts]
         yield found
 
 
 def is_litter(parts: Parts) -> bool:
     """Whether a path is of a system's or a tool's making."""
     names = [part.lower() for part in parts]
-    return any(name in LITTER or name.startswith(LITTER_BEGINS) for name in names)
+    return any(
+        name in LITTER or name.startswith(LITTER_BEGINS) or name.endswith(LITTER_ENDS) for name in names
+    )
 
 
 def reason_against(mode: int, size: int, limits: Limits) -> str | None:
@@ -145,10 +152,17 @@ def _source(source: Path, limits: Limits, stack: ExitStack) -> Iterator[Entry]:
     elif source.is_file() and source.suffix.lower() in (".ipynb", ".py"):
         yield from _file((source.name,), source.lstat().st_mode, source.lstat().st_size, source.read_bytes,
                          limits)  # fmt: skip
+    elif source.is_file() and _begins(source, b"PK"):
+        raise UserError(f"{source} is a zip that broke off.", "Download it again.")
     else:
         raise UserError(
             f"{source} is neither a folder nor a zip.", "Give the download of your learning platform."
         )
+
+
+def _begins(file: Path, start: bytes) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(start)) == start
 
 
 def _folder(root: Path, limits: Limits) -> Iterator[Entry]:
@@ -199,11 +213,17 @@ def _members(
         return
     names = [_decoded(member).replace("\\", "/") for member in members]
     filled = {f"{parent}/" for name in names for parent in PurePosixPath(name).parents}
-    for member, name in zip(members, names, strict=True):
+    last = {name: index for index, name in enumerate(names)}
+    for index, (member, name) in enumerate(zip(members, names, strict=True)):
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         problem = _bad_name(name, parts)
         if problem:
             yield Entry((*place, name.replace("/", DIVISION)[:80]), problem=problem)
+        elif index != last[name]:  # as in unpacking, where the last one stays
+            if not name.endswith("/"):
+                yield Entry(
+                    (*place, *parts), member.file_size, problem="is in the zip again; the last one counts"
+                )
         elif not name.endswith("/"):
             read = partial(_read_member, opened, member)
             yield from _file((*place, *parts), _mode(member), member.file_size, read, limits, depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -53,8 +54,8 @@ def read_hand_in(classroom: Classroom, student: str, folder: Path) -> HandIn:
     return HandIn(student, path.name, path.read_bytes())
 
 
-def judge_hand_in(hand_in: HandIn, assignment: Assignment) -> Judged:
-    """In a worker: from a hand-in to the verdict on it."""
+def judge_hand_in(hand_in: HandIn, assignment: Assignment, only: Collection[str] | None = None) -> Judged:
+    """In a worker: from a hand-in to the verdict on it, or on these kernels of it."""
     try:
         submission = restore(parse_notebook(hand_in.content, hand_in.file), assignment.released, hand_in.file)
     except UserError as error:
@@ -62,7 +63,11 @@ def judge_hand_in(hand_in: HandIn, assignment: Assignment) -> Judged:
     try:
         with one_at_a_time:
             verdict = judge(
-                submission, assignment.handed_out, sandbox=assignment.sandbox, hidden=assignment.hidden()
+                submission,
+                assignment.handed_out,
+                sandbox=assignment.sandbox,
+                hidden=assignment.hidden(),
+                only=only,
             )
     except UserError as error:
         return Judged(hand_in, failure=str(error))

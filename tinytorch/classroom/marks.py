@@ -179,7 +179,8 @@ def _fill(roster: Roster, place: int, factor: float, marks: dict[str, Standing],
     for student, member in matched.by_student.items():
         found = marks[student].marks
         if found:
-            roster.table.rows[member.row][place] = number(found.earned * factor)
+            for index in (member.row, *member.again):
+                roster.table.rows[index][place] = number(found.earned * factor)
 
 
 def number(points: float) -> str:

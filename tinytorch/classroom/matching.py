@@ -37,12 +37,23 @@ class Matched:
 
 def match_class(classroom: Classroom, roster: Roster, file: Path, decided: dict[str, str]) -> Matched:
     """Remember the roster for the course, and the instructor's decisions; give people their full names."""
+    matched = _match_and_learn(classroom, roster, decided)
+    keep_roster(classroom.root, file)
+    return matched
+
+
+def match_newcomers(classroom: Classroom) -> Matched | None:
+    """Match again, now that more was collected; None where the course was told of no roster."""
+    kept = kept_roster(classroom.root)
+    return _match_and_learn(classroom, read_roster(kept), {}) if kept else None
+
+
+def _match_and_learn(classroom: Classroom, roster: Roster, decided: dict[str, str]) -> Matched:
     people = People(classroom.root)
     with suppress(UserError):  # nothing is handed in yet
         for student in classroom.hand_ins().keys() - people.known.keys():
             people.note(student)
     matched = match(people.known.values(), roster, decided)
-    keep_roster(classroom.root, file)
     for student, wanted in decided.items():
         people.note(student, matched=wanted)
     for student, member in matched.by_student.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tinytorch.classroom.claims import Claim, Reader, seconds, stem_of, without_copy_mark
+from tinytorch.classroom.claims import Claim, Reader, normal, seconds, stem_of, without_copy_mark
 from tinytorch.classroom.described import GRADESCOPE, blackboard, gradescope
 from tinytorch.classroom.handins import Entry, Parts
 
@@ -27,21 +27,22 @@ class Platform:
     reader: Callable[[list[Entry]], Reader]
 
 
-# Canvas: "Download Submissions"; canvas-lms, lib/content_zipper.rb makes the names.
+# Canvas: "Download Submissions"; instructure/canvas-lms, lib/content_zipper.rb (get_filename,
+# add_upload_submission, sanitize_user_name) makes the names, of letters, digits and underscores alone.
 # smithjohn_LATE_102_5001_kernels_dev-1.ipynb: sortable name, user, file, and the student's own name for it.
-# Canvas keeps "_<digits>_" out of names, since it finds the ids by it when the zip is uploaded again.
-CANVAS = re.compile(
-    r"(?P<name>.+?)(?P<late>_late)?_(?P<id>\d+)_((?P<file>\d+)_|(?=text\.|link\.|media))(?P<rest>.+)",
-    re.IGNORECASE | re.DOTALL,
-)
+# anon_Ab3dE_5001_kernels_dev.ipynb, LATE_anon_Ab3dE_5001_...: of assignments that hide who is who.
+# Typed text and addresses end in _text.html and _link.html. Canvas keeps "_<digits>_" out of names, since it
+# finds the ids by it when the zip is uploaded again. A group's hand-in is under one member's id.
+OWN_NAME = r"((?P<file>\d+)_|(?=text\.|link\.))(?P<rest>.+)"
+CANVAS = re.compile(rf"(?P<name>.+?)(?P<late>_late)?_(?P<id>\d+)_{OWN_NAME}", re.IGNORECASE | re.DOTALL)
 ANONYMOUS = re.compile(
-    r"(?P<name>anon)(?P<late>_late)?_(?P<id>\w{5})_(?P<file>\d+)_(?P<rest>.+)", re.IGNORECASE | re.DOTALL
+    rf"(?P<late>late_)?(?P<name>anon)_(?P<id>[a-z0-9]{{5}})_{OWN_NAME}", re.IGNORECASE | re.DOTALL
 )
 
 
 def _canvas(entries: list[Entry]) -> Reader:
     def read(parts: Parts) -> list[Claim] | None:
-        found = CANVAS.fullmatch(parts[0]) or ANONYMOUS.fullmatch(parts[0])
+        found = ANONYMOUS.fullmatch(parts[0]) or CANVAS.fullmatch(parts[0])
         if not found:
             return None
         order = int(found["file"] or 0)
@@ -53,8 +54,9 @@ def _canvas(entries: list[Entry]) -> Reader:
 
 
 # Moodle: Assignment, "Download all submissions"; folders since 3.1, without the last underscore since 4.1.
-# Moodle's mod/assign/feedback/file/importziplib.php reads the names back:
-# fullname_participant_plugintype_plugin_, where underscores of the name became spaces.
+# moodle/moodle, mod/assign/feedback/file/importziplib.php (is_valid_filename_for_import) reads the names
+# back: fullname_participant_plugintype_plugin_, where underscores of the name became spaces. Of groups, the
+# name begins with the group's; where marking is blind, it is "Participant".
 MOODLE = re.compile(
     r"(?P<name>[^_]*)_(?P<id>\d+)_assignsubmission_(?P<plugin>[a-z0-9]+)(_(?P<rest>.*))?", re.DOTALL
 )
@@ -71,16 +73,21 @@ def _moodle(entries: list[Entry]) -> Reader:
     return read
 
 
-# Brightspace: Assignments, "Download" of all (community.d2l.com, "Evaluate assignments").
-# 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb: the user's number, the folder's, the time.
+# Brightspace: Assignments, "Download" of all. What the names are made of is in no manual; programs that sort
+# such downloads read them so: two numbers, of which one is the student's, the name, and the time.
+# 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb
 BRIGHTSPACE = re.compile(
-    r"(?P<id>\d+)-\d+ - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d( ?[AP]\.?M\.?)?)(?P<rest> - .+)?",
+    r"(?P<first>\d+)-(?P<second>\d+) - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d( ?[AP]\.?M\.?)?)"
+    r"(?P<rest> - .+)?",
     re.IGNORECASE | re.DOTALL,
 )
 CLOCK = re.compile(r"(?P<hour>\d{1,2})(?P<minute>\d\d)(?P<half> ?[AP]\.?M\.?)?$", re.IGNORECASE)
 
 
 def _brightspace(entries: list[Entry]) -> Reader:
+    split = [found for entry in entries if (found := BRIGHTSPACE.fullmatch(entry.parts[0]))]
+    own = next((side for side in ("first", "second") if _tells_people(split, side)), None)
+
     def read(parts: Parts) -> list[Claim] | None:
         if parts == ("index.html",):
             return []
@@ -89,9 +96,17 @@ def _brightspace(entries: list[Entry]) -> Reader:
             return None
         when = _brightspace_time(found["when"])
         rest = ((found["rest"][3:],) if found["rest"] else ()) + parts[1:]
-        return [Claim(found["name"], rest, found["id"], "", "", seconds(when), when)]
+        return [Claim(found["name"], rest, found[own] if own else "", "", "", seconds(when), when)]
 
     return read
+
+
+def _tells_people(split: list[re.Match[str]], side: str) -> bool:
+    """Whether nobody shares this number with somebody of another name."""
+    names: dict[str, set[str]] = {}
+    for found in split:
+        names.setdefault(found[side], set()).add(normal(found["name"]))
+    return all(len(each) == 1 for each in names.values())
 
 
 def _brightspace_time(text: str) -> datetime | None:
@@ -104,8 +119,8 @@ def _brightspace_time(text: str) -> datetime | None:
         return None
 
 
-# Teams: the class's SharePoint library "Student Work", where Assignments keeps what was turned in.
-# https://learn.microsoft.com/microsoft-365/education/deploy/assignments-admin-documentation
+# Teams: the class's SharePoint library "Student Work", where Assignments keeps what was turned in
+# (learn.microsoft.com, "Assignments Admin Documentation"). What the folders in it are called is in no manual.
 # Submitted files/First Last/Kernels/Version 2/kernels_dev.ipynb; "Working files" are not turned in.
 SUBMITTED, WORKING = "submitted files", "working files"
 VERSION = re.compile(

@@ -25,11 +25,11 @@ Task = tuple[HandIn, Assignment]
 def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None) -> Iterator[Judged]:
     """The tasks' results, as they are done. Tasks are drawn as workers become free.
 
-    Who lost a race narrowly comes last, and is judged once more with nobody beside: other work on the machine
+    Who lost a race narrowly comes last, and runs it once more with nobody beside: other work on the machine
     costs no points.
     """
     suspects: list[Task] = []
-    narrow: list[tuple[Task, Judged]] = []
+    narrow: list[tuple[Task, Judged, list[str]]] = []
     with nullcontext(executor) if executor else _processes(workers) as pool:
         pending: dict[Future, Task] = {}
         while True:
@@ -43,16 +43,16 @@ def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None
                     suspects.append(task)  # one of them ended its worker, and with it the pool
                     continue
                 result = _result(task, future)
-                if result.verdict and result.verdict.lost_narrowly():
-                    narrow.append((task, result))
+                if result.verdict and (kernels := result.verdict.lost_narrowly()):
+                    narrow.append((task, result, kernels))
                 else:
                     yield result
     for task in suspects:
         with _processes(1) as pool:
             yield _result(task, _submit(pool, task))
     with nullcontext(executor) if executor else _processes(1) as pool:
-        for task, first in narrow:
-            yield _with_races_won(first, _result(task, _submit(pool, task)))
+        for task, first, kernels in narrow:
+            yield _with_races_won(first, _result(task, _submit(pool, task, kernels)))
 
 
 def _processes(workers: int) -> ProcessPoolExecutor:
@@ -73,9 +73,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _submit(pool: Executor, task: Task) -> Future:
+def _submit(pool: Executor, task: Task, only: list[str] | None = None) -> Future:
     try:
-        return pool.submit(judge_hand_in, *task)
+        return pool.submit(judge_hand_in, *task, only)
     except BrokenProcessPool as error:
         failed: Future = Future()
         failed.set_exception(error)

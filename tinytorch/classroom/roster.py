@@ -33,14 +33,20 @@ class Format:
     email: tuple[str, ...] = ("Email", "Email address", "E-mail")
 
 
+CANVAS_LOGINS = ("SIS Login ID", "SIS User ID", "Integration ID")
+CANVAS_MARK = re.compile(r"(?P<name>.+) \(\d+\)")
 BRIGHTSPACE_MARK = re.compile(r"(?P<name>.+) Points Grade( <Numeric MaxPoints:(?P<possible>[\d.,]+).*>)?")
 FORMATS = (
-    # Canvas, "Import grades": Student, ID, SIS User ID, SIS Login ID, Section, one column per assignment; the
-    # row "Points Possible" under the titles stays. Columns marked (read only) are ignored.
-    Format("canvas", "Canvas", ("Student", "ID", "Section"), "ID",
-           ("SIS Login ID", "SIS User ID", "Integration ID"), re.compile(r"(?P<name>.+) \(\d+\)"), "Student"),
-    # Moodle, the grading worksheet: mod/assign/feedback/offline/importgradeslib.php takes Identifier, Grade
-    # and Last modified (grade).
+    # Canvas, "Import grades": instructure/canvas-lms, lib/gradebook_exporter.rb (csv_data) writes Student (or
+    # LastName and FirstName), ID, SIS User ID, SIS Login ID, Section, and a column per assignment; the row
+    # "Points Possible" under the titles stays. Columns marked (read only) are ignored.
+    Format("canvas", "Canvas", ("Student", "ID", "Section"), "ID", CANVAS_LOGINS, CANVAS_MARK, "Student"),
+    Format("canvas", "Canvas", ("LastName", "FirstName", "ID", "Section"), "ID", CANVAS_LOGINS, CANVAS_MARK,
+           first_name=("FirstName",), last_name=("LastName",)),
+    # Moodle, the grading worksheet: moodle/moodle, mod/assign/feedback/offline/importgradeslib.php (init)
+    # takes Identifier, Grade and Last modified (grade). There is no Full name where marking is blind.
+    Format("moodle", "Moodle", ("Identifier", "Grade", "Last modified (grade)"), "Identifier",
+           ("ID number", "Username"), re.compile(r"(?P<name>Grade)"), "Full name"),
     Format("moodle", "Moodle", ("Identifier", "Full name", "Grade"), "Identifier",
            ("ID number", "Username"), re.compile(r"(?P<name>Grade)"), "Full name"),
     # Moodle, the export of the whole gradebook: Grades, Export.
@@ -79,7 +85,7 @@ NO_STUDENT = re.compile(r"\s*points possible|manual posting|student, test$|test 
 
 @dataclass
 class Member:
-    """A row of the roster that stands for a person."""
+    """A row of the roster that stands for a person; `again` are further rows of the same id and name."""
 
     row: int
     id: str
@@ -88,6 +94,7 @@ class Member:
     email: str = ""
     first: str = ""
     last: str = ""
+    again: tuple[int, ...] = ()
 
 
 @dataclass
@@ -112,7 +119,18 @@ def read_roster(path: Path, wanted: str | None = None) -> Roster:
     members = [member for index, row in enumerate(table.rows) if (member := _member(index, row, table, form))]
     if not members:
         raise UserError(f"{path} lists nobody.", "Give the platform's grade export, or a CSV with names.")
-    return Roster(form, table, members)
+    return Roster(form, table, _once_each(members))
+
+
+def _once_each(members: list[Member]) -> list[Member]:
+    """The members, with the rows of who is listed twice, for example in two sections, taken together."""
+    once: dict[tuple[str, str], Member] = {}
+    for member in members:
+        key = (member.id, member.name) if member.id else ("", str(member.row))
+        first = once.setdefault(key, member)
+        if first is not member:
+            first.again += (member.row,)
+    return list(once.values())
 
 
 def _tells(table: Table, form: Format) -> bool:
@@ -149,7 +167,7 @@ def _member(index: int, row: list[str], table: Table, form: Format) -> Member | 
     identity = plain_id(cell(form.id), form)
     written = next((row[place] for title in (form.full_name, form.id) if title and
                     (place := table.column(title)) is not None), "")  # fmt: skip
-    if not (identity or full) or NO_STUDENT.match(written) or NO_STUDENT.match(row[0]):
+    if not (identity or full) or any(map(NO_STUDENT.match, (written, row[0], full))):
         return None
     logins = tuple(filter(None, (plain_id(cell(title), form) for title in form.logins)))
     return Member(

@@ -16,6 +16,7 @@ TABLE_MB = 50
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # What makes a spreadsheet take a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+EXCELS_LINE = re.compile(r'\A"?sep=.?"?\r?\n', re.IGNORECASE)  # says the delimiter; no platform reads it
 NUMBER = re.compile(r"[+-]?[\d.,' ]*\d[\d.,]*%?|[-+]+")
 
 
@@ -62,6 +63,7 @@ def read_table(path: Path) -> Table:
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise UserError(f"{path} is an Excel workbook.", "Save it as CSV (UTF-8), and give that.")
     text, encoding = _decoded(content)
+    text = EXCELS_LINE.sub("", text)
     delimiter = max(DELIMITERS, key=lambda one: _columns(text, one))
     csv.field_size_limit(TABLE_MB * 2**20)
     try:

@@ -97,7 +97,7 @@ def check_structure(notebook: NotebookNode, module: Module) -> None:
     problems += [f"the graded cell {grade_id!r} occurs {n} times" for grade_id, n in count.items() if n > 1]
     found = {cell.name: cell for cell in graded_cells(notebook)}
     for name, points in module.points.items():
-        if name in found and found[name].points != points:
+        if name in found and found[name].points not in (points, module.all_points.get(name)):
             problems.append(
                 f"{CHECK_PREFIX + name!r} has {found[name].points:g} points instead of {points:g}"
             )

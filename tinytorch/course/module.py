@@ -12,6 +12,7 @@ import yaml
 
 import tinytorch
 from tinytorch.course.errors import UserError
+from tinytorch.course.sections import Section, points_of, read_sections
 
 MODULE_FILE = "module.yaml"
 NOT_OURS = "it is another tool's, or not valid YAML"
@@ -27,7 +28,7 @@ class Limits:
 
     call_wall_s: float = 10
     cell_wall_s: float = 15
-    check_wall_s: float = 10
+    check_wall_s: float = 8
     scratch_wall_s: float = 20
     kernel_wall_s: float = 30
     submission_wall_s: float = 120
@@ -58,6 +59,9 @@ class Module:
     released: dict[str, str] | None = None
     speed: dict[str, dict[float, float]] = field(default_factory=dict)  # kernel -> share -> weight
     allow: tuple[str, ...] = ()  # dotted paths that a kernel of loops may use beside the reader's table
+    sections: dict[int, Section] = field(default_factory=dict)
+    chosen: tuple[int, ...] | None = None  # the sections that are handed out, where it is not all
+    all_points: dict[str, float] = field(default_factory=dict)  # of all sections, as the master has them
 
     @property
     def public_names(self) -> tuple[str, ...]:
@@ -165,6 +169,9 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
     if unknown:
         raise ValueError(f"unknown limits {', '.join(sorted(unknown))}")
     hidden = root / "tests" / "hidden"
+    all_points = {name: float(points) for name, points in fields["points"].items()}
+    sections = read_sections(fields.get("sections") or {})
+    chosen = tuple(map(int, fields["chosen"])) if fields.get("chosen") else None
     return Module(
         name=fields["name"],
         number=int(fields["number"]),
@@ -173,7 +180,7 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
         notebook=_inside(root, fields["notebook"]),
         script=_inside(root, fields["script"]),
         export_target=_inside(root, fields["export"]),
-        points={name: float(points) for name, points in fields["points"].items()},
+        points=points_of(all_points, sections, chosen) if chosen else all_points,
         prerequisites=tuple(fields.get("prerequisites", ())),
         limits=Limits(**limits),
         hidden=hidden if hidden.is_dir() else None,
@@ -183,6 +190,9 @@ def _module_from(fields: dict[str, Any], root: Path) -> Module:
             for kernel, steps in (fields.get("speed") or {}).items()
         },
         allow=tuple(map(str, fields.get("allow") or ())),
+        sections=sections,
+        chosen=chosen,
+        all_points=all_points,
     )
 
 

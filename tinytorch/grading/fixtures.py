@@ -21,7 +21,6 @@ from tinytorch.sandbox.session import Session
 
 HEATS = (2, 4, 8, 16)  # runs; a race that is won or hopeless after one of them is over
 HOPELESS = 1 / 4  # of the factor asked for: no other work makes the best of several runs so much longer
-NARROW = 0.8  # of the factor: other work may bend the best of thirty runs of both by so much, and not by more
 CPU_CLOCK = 2  # CPUCLOCK_SCHED of Linux: the time that the scheduler counted, in nanoseconds
 SHORTEST_S = 1e-7  # a run, the cost of an empty call taken off
 
@@ -31,12 +30,7 @@ class TooSlow(AssertionError):
 
     def __init__(self, ratio: float, factor: float):
         super().__init__(f"{ratio:.3g} times as fast as the yardstick; more than {factor:.3g} is asked for")
-        self.ratio, self.factor = ratio, factor
-
-    @property
-    def narrowly(self) -> bool:
-        """Whether it is worth another try on a quiet machine."""
-        return self.ratio > NARROW * self.factor
+        self.share = ratio / factor  # of what is asked for
 
 
 class Runner(Protocol):

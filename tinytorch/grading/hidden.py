@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -32,8 +32,16 @@ def test_file(hidden: Path, function: str) -> Path:
 class Grader:
     """Plug-in of one run: hands out the fixtures, refuses what it is told to, and notes every outcome."""
 
-    def __init__(self, kernels: Kernels, race: Race, refused: dict[str, CellError], on_test: Callable | None):
+    def __init__(
+        self,
+        kernels: Kernels,
+        race: Race,
+        refused: dict[str, CellError],
+        on_test: Callable | None,
+        first: Sequence[str],
+    ):
         self.kernels, self.race, self.refused, self.on_test = kernels, race, refused, on_test
+        self.turn = {name: number for number, name in enumerate(first)}
         self.reports: dict[str, TestVerdict] = {}  # by node id; an error until the test has passed or failed
         self.functions: dict[str, str] = {}
         self.broken: list[str] = []
@@ -59,6 +67,7 @@ class Grader:
                 report.outcome, report.error = FAILED, self.refused[function]
             self.reports[item.nodeid], self.functions[item.nodeid] = report, function
         items[:] = [item for item in items if self.functions[item.nodeid] not in self.refused]
+        items.sort(key=lambda item: self.turn.get(item.name, len(self.turn)))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self.on_test:
@@ -68,7 +77,7 @@ class Grader:
         verdict = self.reports[report.nodeid]
         if report.when == "call":
             verdict.outcome = PASSED if report.passed and not hasattr(report, "wasxfail") else FAILED
-            verdict.slow = getattr(report, "slow", False)
+            verdict.slow = getattr(report, "slow", 0.0)
         elif not report.passed:
             verdict.outcome = ERROR
         fault: Fault | None = getattr(report, "fault", None)
@@ -87,10 +96,13 @@ def run(
     race: Race,
     refused: dict[str, CellError] | None = None,
     on_test: Callable[[str, str], None] | None = None,
+    first: Sequence[str] = (),
+    until_failure: bool = False,
 ) -> dict[str, list[TestVerdict]]:
     """The verdicts of these functions' hidden tests. Those of `refused` count as failed, without running.
 
-    `on_test` is called with the function's and the test's name before each test.
+    `on_test` is called with the function's and the test's name before each test. The tests named in `first`
+    run before the others, in that order. With `until_failure` the first that fails is the last that runs.
 
     Raises UserError where a function has no tests, or its tests cannot be imported: that is no
     submission's fault, and must not look like one.
@@ -100,9 +112,10 @@ def run(
         raise UserError(f"{hidden} has no tests for {', '.join(missing)}.", "Restore the hidden tests.")
     if not functions:
         return {}
-    grader = Grader(kernels, race, refused or {}, on_test)
+    grader = Grader(kernels, race, refused or {}, on_test, first)
     arguments = ["-c", os.devnull, f"--rootdir={hidden}", f"--confcutdir={hidden}", "--noconftest", "-s"]
     arguments += ["-ptinytorch.grading.plugin", *(f"-pno:{name}" for name in WITHOUT)]
+    arguments += ["--maxfail=1"] if until_failure else []
     arguments += [str(test_file(hidden, name)) for name in functions]
     with _modules_of(hidden), _bare_environment(), threadpool_limits(1):  # idle BLAS threads spin
         status = pytest.main(arguments, plugins=[grader])

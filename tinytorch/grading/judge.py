@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tinytorch.course.cells import GradedCell, is_attempted
 from tinytorch.course.errors import UserError
-from tinytorch.course.module import Module
+from tinytorch.course.module import Limits, Module
 from tinytorch.grading import reading
 from tinytorch.grading.submission import Submission
 from tinytorch.grading.verdict import ERROR, OUT_OF_TIME, KernelVerdict, Verdict
@@ -23,6 +23,9 @@ from tinytorch.sandbox.zygote import warm_zygote
 CHANCE = ("OutOfTime", "Died", "MemoryError")  # errors that another run may not meet
 
 Progress = Callable[[str, str], None]  # called with a kernel's name and what of it runs next
+AMPLE = Limits(  # for the instructor's own code, whose compilation must not come too late on a busy machine
+    call_wall_s=120, cell_wall_s=600, kernel_wall_s=1200, submission_wall_s=1200, submission_cpu_s=1200
+)
 _yardsticks: dict[tuple, Session] = {}
 
 
@@ -31,9 +34,9 @@ def yardsticks(folder: Path, beside: Session) -> Session:
     file = folder / "yardsticks.py"
     source = file.read_text(encoding="utf-8")
     own = beside.zygote
-    key = (os.getpid(), own.sandbox, own.limits, source)
+    key = (os.getpid(), own.sandbox, source)
     if key not in _yardsticks:
-        home = warm_zygote(own.sandbox, own.limits, own.hide, role="yardsticks")
+        home = warm_zygote(own.sandbox, AMPLE, own.hide, role="yardsticks")
         _yardsticks[key] = Session(home, [Cell(file.name, source)])
     runner = _yardsticks[key]
     runner.refill()
@@ -130,6 +133,7 @@ def _note_inline(cell: KernelVerdict, session: Session, inline: bool) -> None:
         cell.inline_passed = problem is None
         cell.settled = not (problem and problem.type in CHANCE)
         cell.inline_message = _explain(problem) if problem else None
+        cell.inline_detail = problem.detail if problem else ""
 
 
 def _settled(cell: KernelVerdict) -> bool:
@@ -142,7 +146,8 @@ def _explain(problem: CellError) -> str:
     """An assertion's own message speaks for itself; other errors need their place and type."""
     place = f" ({problem.cell}, line {problem.line})" if problem.line else ""
     if problem.type == "AssertionError":
-        return (problem.message or problem.text) + place
+        first, *rest = (problem.message or problem.text or "it fails").splitlines()
+        return "\n".join([first + place, *rest])
     return str(problem)
 
 

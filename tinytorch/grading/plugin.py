@@ -86,5 +86,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         report.fault = fault
         report.cell_error = call.excinfo and where(call.excinfo.value)
         error = call.excinfo and call.excinfo.value
-        report.slow = isinstance(error, TooSlow) and error.narrowly
+        report.slow = error.share if isinstance(error, TooSlow) else 0.0
     return report

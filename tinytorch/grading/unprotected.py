@@ -10,6 +10,7 @@ import runpy
 import sys
 import tempfile
 from contextlib import redirect_stderr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,4 +74,9 @@ def earned(name: str, namespace: dict[str, Any]) -> float:
 
 
 def _yardsticks(folder: Path, scratch: Path) -> Unprotected:
-    return Unprotected(runpy.run_path(str(folder / "yardsticks.py")), scratch)
+    return Unprotected(_compiled(folder / "yardsticks.py"), scratch)
+
+
+@cache
+def _compiled(program: Path) -> dict[str, Any]:
+    return runpy.run_path(str(program))

@@ -16,13 +16,14 @@ UNPROTECTED = (
     "graded it, and could read, change or send whatever that account can, this report included."
 )
 PASSED, FAILED, OUT_OF_TIME, ERROR = "passed", "failed", "out of time", "error"
+NARROW = 0.8  # of the speed asked for: other work bends the best of thirty runs by that much, and not by more
 
 
 @dataclass
 class TestVerdict:
     """One hidden test: `outcome` is "passed", "failed", "out of time" or "error", `hint` for the student.
 
-    `slow`: it failed by a little time alone, all results were right; on a quiet machine it may pass.
+    `slow`: where it failed by time alone, all results being right, the share of the asked speed it reached.
     """
 
     __test__ = False  # not a test class for pytest
@@ -32,7 +33,7 @@ class TestVerdict:
     hint: str
     weight: float = 1.0
     error: CellError | None = None
-    slow: bool = False
+    slow: float = 0.0
 
 
 @dataclass
@@ -44,6 +45,7 @@ class KernelVerdict:
     attempted: bool
     inline_passed: bool | None = None
     inline_message: str | None = None
+    inline_detail: str = ""  # all that the exception said, where the message says it in a sentence
     tests: list[TestVerdict] = field(default_factory=list)
     earned: float | None = None
     possible: float = 0.0
@@ -74,7 +76,11 @@ class KernelVerdict:
             "name": self.name,
             "grade_id": self.grade_id,
             "attempted": self.attempted,
-            "inline": {"passed": self.inline_passed, "message": self.inline_message},
+            "inline": {
+                "passed": self.inline_passed,
+                "message": self.inline_message,
+                "detail": self.inline_detail,
+            },
             "tests": [{"name": test.name, "outcome": test.outcome, "hint": test.hint} for test in self.tests],
             "points": {"earned": self.earned, "possible": self.possible},
             "error": self.error and asdict(self.error),
@@ -89,6 +95,7 @@ class KernelVerdict:
             attempted=data["attempted"],
             inline_passed=data["inline"]["passed"],
             inline_message=data["inline"]["message"],
+            inline_detail=data["inline"].get("detail", ""),
             tests=[TestVerdict(**test) for test in data["tests"]],
             earned=data["points"]["earned"],
             possible=data["points"]["possible"],
@@ -124,19 +131,19 @@ class Verdict:
             )
         return all(cell.attempted and cell.inline_passed and not cell.error for cell in self.cells)
 
-    def lost_narrowly(self) -> bool:
-        """Whether a race was lost that may be won on a quiet machine."""
-        return any(test.slow for cell in self.cells for test in cell.tests)
+    def lost_narrowly(self) -> list[str]:
+        """The kernels that lost a race which they may win on a quiet machine."""
+        return [cell.name for cell in self.cells if any(test.slow > NARROW for test in cell.tests)]
 
     def take_races_won(self, again: Verdict) -> None:
-        """Of `again`, made on a quiet machine, take the races that were lost narrowly here."""
+        """Of `again`, made on a quiet machine, take the races that were lost here."""
         won = {(cell.name, test.name) for cell in again.cells for test in cell.passed_tests()}
         for cell in self.cells:
             for test in cell.tests:
                 if test.slow and (cell.name, test.name) in won:
-                    test.outcome, test.slow = PASSED, False
+                    test.outcome, test.slow = PASSED, 0.0
             cell.count()
-        self.earned = sum(cell.earned or 0.0 for cell in self.cells)
+        self.count(hidden=True)
 
     def shown(self) -> Verdict:
         """The verdict as its student may see it: what was printed could hold the inputs of hidden tests."""

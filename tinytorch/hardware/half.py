@@ -2,6 +2,7 @@
 
     widened(X, "A")      X in float32, in memory that this thread uses again
     narrowed(X)          X in float16, rounded to the nearest (halves to even)
+    half_relu(x, out)    out = max(x, 0) for float16, on its bits
 
 NumPy converts a number at a time where these take 8 or 16, if the CPU has an instruction for it.
 """
@@ -41,6 +42,20 @@ def narrowed(X: np.ndarray) -> np.ndarray:
     narrow = np.empty(lines.shape, np.float16)
     _narrow(lines.reshape(-1), narrow.reshape(-1).view(np.uint16))
     return narrow.T if turned else narrow
+
+
+def half_relu(x: np.ndarray, out: np.ndarray) -> None:
+    """out = max(x, 0) for two flat, contiguous arrays of float16; NaN stays NaN, -0.0 gives 0.0."""
+    _relu_bits(x.view(np.int16), out.view(np.int16))
+
+
+@njit(nogil=True)
+def _relu_bits(bits, out):
+    """A float16 with its sign set is a negative int16, and a NaN one whose other bits pass infinity's."""
+    zero = np.int16(0)
+    for i in range(bits.size):
+        number = bits[i]
+        out[i] = zero if number < 0 and (number & 0x7FFF) <= 0x7C00 else number
 
 
 @njit(nogil=True)

@@ -16,7 +16,7 @@ LABEL = re.compile(r"^(\.?LBB\d+_\d+):")
 JUMP = re.compile(r"^\s+(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z)\s.*?(\.?LBB\d+_\d+)\b")
 
 
-def machine_code(function: Any, loops: int = 1) -> str:
+def machine_code(function: Any, loops: int = 1, dtype: str = "") -> str:
     """The innermost loops of a compiled function, as the CPU runs them, one instruction per line.
 
     Instructions that multiply and add (x86: vfmadd, vpdpbusd, tdpbssd; ARM: fmla, sdot, smmla) are marked by
@@ -26,6 +26,7 @@ def machine_code(function: Any, loops: int = 1) -> str:
     Args:
         function: compiled by `@njit` and called at least once.
         loops: how many loops to show.
+        dtype: show the code for arrays of this dtype; by default the latest that was compiled.
 
     Raises:
         TypeError: `function` is not compiled by Numba.
@@ -37,7 +38,10 @@ def machine_code(function: Any, loops: int = 1) -> str:
         raise TypeError(f"{name} is not compiled by Numba: put @njit above it")
     if not function.signatures:
         raise ValueError(f"{name} is not compiled yet: call it once, then look")
-    signature = function.signatures[-1]
+    compiled = [signature for signature in function.signatures if f"({dtype}" in str(signature) or not dtype]
+    if not compiled:
+        raise ValueError(f"{name} is not compiled for {dtype}: call it with such arrays, then look")
+    signature = compiled[-1]
     found = innermost_loops(_assembly(function, signature))
     if not found:
         raise ValueError(

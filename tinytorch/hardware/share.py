@@ -77,7 +77,7 @@ def _compiled(typingctx, function, arguments, before: tuple):
         raise TypingError(f"expected an @njit function and a tuple, not {function} and {arguments}")
     plain = [unliteral(kind) for kind in arguments.types]
     called = function.get_call_type(typingctx, (*before, *plain), {})
-    assert called is not None  # what does not compile has raised
+    assert called is not None  # Numba raises where it finds no type
     compiled = function.dispatcher.overloads[tuple(called.args)]
     _kept.append(compiled)
     return compiled, called

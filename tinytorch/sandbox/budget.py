@@ -23,7 +23,7 @@ from tinytorch.sandbox.watchdog import Watchdog
 ENOUGH = 2
 RESERVED = 0.5  # of the whole, for kernels that have not been called yet
 DEFINITION_S = 1.0
-SLOWEST = 4  # seconds on the wall that one second of ours may take, however busy the machine is
+SLOWEST = 16  # seconds on the wall that one second of ours may take, however busy the machine is
 PROCESSORS = 3  # CPU seconds that one second of ours may use: more, and it counts as longer
 
 

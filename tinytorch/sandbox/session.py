@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 import shutil
@@ -118,7 +117,7 @@ class Session:
 
     def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:
         """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
-        wall_s = min(self.budget.for_cell(needed), self.limits.check_wall_s if check else math.inf)
+        wall_s = self.budget.for_cell(needed)
         if wall_s <= 0:
             self.stuck.add(label)
             return CellError("OutOfTime", "the time for cells was spent before it", None, label)
@@ -181,7 +180,8 @@ class Session:
                 reply, parts = self._send_and_wait(self.link, request, shared, wall_s)
             changed = shared.take_back(live=desk)
         except channel.Late:
-            raise self._ended(OutOfTime(f"it took longer than {wall_s:.3g} s")) from None
+            took_s = min(wall_s, self.limits.check_wall_s) if request.get("check") else wall_s
+            raise self._ended(OutOfTime(f"it took longer than {took_s:.3g} s")) from None
         except channel.Silent:
             raise self._ended(Died("its process ended: it exited, crashed or was killed")) from None
         except channel.Forged as error:
@@ -199,6 +199,8 @@ class Session:
             raise channel.Forged("it came unasked")
         clock, start = Clock(self.watchdog), time.perf_counter()
         left = clock.timer(wall_s)
+        if request.get("check"):
+            left = self._while_not_stuck(clock, wall_s)
         try:
             channel.send(link, request, fds=[shared.fd], left=left)
             reply, parts = channel.receive(link, left)
@@ -208,6 +210,28 @@ class Session:
         if reply.get("token") != request["token"]:  # drawn for this call, so no reply is made in advance
             raise channel.Forged("it answers another call")
         return reply, parts
+
+    def _while_not_stuck(self, clock: Clock, wall_s: float) -> Callable[[], float]:
+        """How many seconds are left for a check: none where a line of the student's runs on and on.
+
+        That Numba compiles takes its time on a small machine, and is no reason to end it.
+        """
+        files = {file_of(label): label for label in self._sources()}
+
+        def left() -> float:
+            elapsed_s = clock.elapsed()
+            if elapsed_s > self.limits.check_wall_s and stuck.stays_busy(
+                self._printed(), files, self._given()
+            ):
+                return 0.0
+            return wall_s - elapsed_s
+
+        return left
+
+    def _printed(self) -> str:
+        """What the submission has printed so far, and the dumps of its process."""
+        printed = os.pread(self.output_fd, (self.limits.output_kb + stuck.ROOM_KB) * 1024, 0)
+        return printed.rstrip(b"\0").decode("utf-8", "replace")
 
     def _result(self, reply: dict, parts: list[bytearray], hidden: bool) -> Any:
         """The value, or what the code raised; of an error in a hidden test, only what is harmless."""
@@ -300,8 +324,7 @@ class Session:
         self.watchdog.stop()
         self.cpu_s -= self.watchdog.cpu_used
         self.zygote.end()
-        printed = os.pread(self.output_fd, (self.limits.output_kb + stuck.ROOM_KB) * 1024, 0).rstrip(b"\0")
+        self.printed = self._printed()
         os.close(self.output_fd)
-        self.printed = printed.decode("utf-8", "replace")
         self.output = stuck.without_dumps(self.printed)
         shutil.rmtree(self.home, ignore_errors=True)

@@ -1,9 +1,7 @@
 """Where code was that did not end, or that ended its process.
 
-It is read from the dumps that the process writes into what it prints.
-
-`faulthandler` writes them from a thread in C, so they come even while a compiled loop holds the interpreter.
-They are a submission's output, and may be forged: no more is taken from them than a line of its own cells.
+It is read from the dumps that `inside/lookout.py` writes into what the process prints. They are a
+submission's output, and may be forged: no more is taken from them than a line of its own cells.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ import ast
 import re
 from collections.abc import Mapping
 
+ENOUGH = 3  # dumps, one a second
 ROOM_KB = 64  # for the dumps, beside what the submission prints
 DUMP = re.compile(
     r"(?:Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!|Fatal Python error: [^\n]*)\n+"
@@ -40,11 +39,26 @@ def last_place(printed: str, files: Mapping[str, str], given: set[str]) -> Place
     dumps = DUMP.findall(printed)
     if not dumps:
         return None
-    threads = list(filter(None, (_frames(text, files) for text in re.split(r"\n\n(?=\w)", dumps[-1]))))
+    threads = _threads(dumps[-1], files)
     busy = [frames for frames in threads if frames[0] is not None]
     frames = [place for place in (busy[0] if busy else threads[-1] if threads else []) if place]
     own = [place for place in frames if place[0] not in given]
     return next(iter(own or frames), None)
+
+
+def stays_busy(printed: str, files: Mapping[str, str], given: set[str]) -> bool:
+    """Whether a line of the student's, or what is compiled of it, ran at each of the last dumps.
+
+    A compiler at work is no such line.
+    """
+    dumps = DUMP.findall(printed)[-ENOUGH:]
+    running = [[frames[0] for frames in _threads(dump, files)] for dump in dumps]
+    return len(dumps) == ENOUGH and all(any(at and at[0] not in given for at in places) for places in running)
+
+
+def _threads(dump: str, files: Mapping[str, str]) -> list[list[Place | None]]:
+    """The frames of each thread in a dump; the main thread is the last."""
+    return list(filter(None, (_frames(text, files) for text in re.split(r"\n\n(?=\w)", dump))))
 
 
 def _frames(thread: str, files: Mapping[str, str]) -> list[Place | None]:

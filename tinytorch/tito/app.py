@@ -9,10 +9,8 @@ from tinytorch import __version__
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import why_not_written
 from tinytorch.tito import bench, doctor, export, nbgrader, status, test
-from tinytorch.tito.options import print_json
+from tinytorch.tito.options import DEBUG, print_json
 from tinytorch.tito.terminal import STOPPED, give_up_writing, stop, take_every_character
-
-DEBUG = "--debug"
 
 app = typer.Typer(
     name="tito",

@@ -66,10 +66,13 @@ def collect(
     holds, whatever it is called; a script is converted. Links, paths that lead out, special and
     oversized files are refused.
 
+    Where the course knows a roster, it says at once whose hand-in is on it.
+
     Exit code 0: everything was taken. 1: something needs you, and is named with the reason.
     """
     from tinytorch.classroom.classroom import open_classroom
     from tinytorch.classroom.collect import collect as take_in
+    from tinytorch.classroom.matching import match_newcomers
 
     room, zone = open_classroom(), _zone(timezone)
     with nullcontext() if as_json else console().status("Reading the download …"):
@@ -82,11 +85,14 @@ def collect(
             take=tuple(take or ()),
             timezone=zone,
         )
+    matched = None if dry_run else match_newcomers(room)
+    questions = matched.questions if matched else {}
     if as_json:
-        print_json(collected.as_json() | {"dry_run": dry_run})
+        print_json(collected.as_json() | {"dry_run": dry_run, "questions": questions})
     else:
         _show_collected(collected, dry_run)
-    raise typer.Exit(0 if collected.fine else 1)
+        _show_questions(questions)
+    raise typer.Exit(0 if collected.fine and not questions else 1)
 
 
 def roster(
@@ -149,10 +155,19 @@ def _show_roster(listed: "Roster", found: "Matched") -> None:
         table.add_row(mark(True if student else None), *(escape(shown(cell)) for cell in cells))
     page = console()
     page.print(table)
-    for student, question in found.questions.items():
-        page.print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
+    _show_questions(found.questions)
     page.print(f"{listed.format.title}: {len(listed.members)} people, {len(students)} handed in, "
                f"{len(listed.members) - len(students)} did not.")  # fmt: skip
+
+
+def _show_questions(questions: dict[str, str]) -> None:
+    """Whose row of the roster a student's is, where the instructor has to say."""
+    from rich.markup import escape
+
+    from tinytorch.classroom.handins import shown
+
+    for student, question in questions.items():
+        console().print(f"{mark(False)} {escape(shown(f'{student} {question}.'))}", soft_wrap=True)
 
 
 def _known_platform(name: str | None) -> str | None:

@@ -51,15 +51,24 @@ def init(
 
 
 @app.command()
-def generate(force: Force = False, as_json: AsJson = False) -> None:
+def generate(
+    force: Force = False,
+    sections: Annotated[
+        str | None,
+        typer.Option(metavar="1-5,7", help="Hand out these only, with points that add up; all: all of them."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write the student version: a folder and a zip that work on their own, without any solution.
 
     nbgrader's release folder and gradebook are written too, from the same cells.
+
+        tito nbgrader generate --sections 1-5,7    (a shorter course; module.yaml keeps the choice)
     """
     from tinytorch.classroom.classroom import generate as write
     from tinytorch.classroom.classroom import open_classroom
 
-    version = write(open_classroom(), force=force)
+    version = write(open_classroom(), force=force, sections=sections)
     if as_json:
         print_json({"folder": str(version.folder), "zip": str(version.archive)})
     else:

@@ -11,7 +11,9 @@ from tinytorch.tito.terminal import NARROW, can_show, console
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["AsJson", "KernelNames", "ModuleName", "console", "mark", "print_json", "print_rows"]
+DEBUG = "--debug"  # taken out of the line before Typer reads it
+
+__all__ = ["DEBUG", "AsJson", "KernelNames", "ModuleName", "console", "mark", "print_json", "print_rows"]
 
 
 def _complete_module(incomplete: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinytorch.tito.options import AsJson, KernelNames, ModuleName, console, mark, print_json
+from tinytorch.tito.options import DEBUG, AsJson, KernelNames, ModuleName, console, mark, print_json
 from tinytorch.tito.terminal import NARROW, can_show, stop
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def _show(tested: Tested, unexported: str) -> None:
     failing = (line for cell in report.cells for line in failures(cell))
     for line in filter(None, [unexported, *map(str, report.broken), *failing]):
         page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
+    _show_details([cell for cell in report.cells if cell.inline_detail])
     if tested.remembered:
         page.print(
             "Remembered: nothing that these verdicts rest on has changed. `tito test --all` runs all.",
@@ -168,6 +170,17 @@ def _show(tested: Tested, unexported: str) -> None:
         page.print("There are no hidden tests here, so no points: only the inline checks were run.")
     else:
         page.print(f"{_points(report.earned)} of {_points(report.possible)} points")
+
+
+def _show_details(cells: list[KernelVerdict]) -> None:
+    """All that Python or Numba said of an error, where it was asked for."""
+    from rich.markup import escape
+
+    asked = DEBUG in sys.argv
+    for cell in cells if asked else []:
+        console().print(f"\n{cell.name}, in full:\n{escape(cell.inline_detail)}", soft_wrap=True)
+    if cells and not asked:
+        console().print(f"`tito test {DEBUG}` shows the whole messages.", soft_wrap=True)
 
 
 def one_line(cell: KernelVerdict) -> str:

@@ -24,6 +24,8 @@ READING_CALLS = CONSTANT_MAKERS | words(
     "print display repr sorted any all isinstance issubclass type hash dict set list tuple enumerate zip "
     "format callable hasattr allclose array_equal assert_allclose assert_array_equal"
 )
+HOLDING = words("dict set list tuple enumerate zip sorted min max")
+"""Calls whose results hold elements of what they are given."""
 READING_METHODS = words(
     "get keys values items copy count index join format sum mean min max std any all astype tolist item "
     "most_common isdisjoint issubset issuperset union intersection startswith endswith total"
@@ -62,7 +64,7 @@ def touch(node: Node, trusted: set[str], element: bool = False) -> str | None:
             if not _only_reads(parent):
                 return handed
             trusted.add(called(parent))
-            return None
+            return touch(parent, trusted, True) if called(parent) in HOLDING else None
         case ast.keyword():
             return None if parent.arg is None else handed
         case ast.For() | ast.AsyncFor() | ast.comprehension():

@@ -27,8 +27,16 @@ AROUND = words(
     "user_ns user_global_ns user_module run_cell run_cell_async run_code "
     "run_ast_nodes runcode safe_execfile ast_transformers input_transformers_cleanup input_transformers_post "
     "settrace setprofile meta_path path_hooks __loader__ __spec__ __getattribute__ __instancecheck__ "
-    "__wrapped__ extending InteractiveShell"
+    "__wrapped__ __annotations__ __annotate__ extending InteractiveShell"
 )
+HOOKS = {
+    "": words(
+        "seterrcall errcall excepthook unraisablehook addaudithook callbacks register_at_fork formatter"
+    ),
+    "logging": words("addHandler addFilter handlers filters basicConfig setLogRecordFactory setLoggerClass"),
+    "warnings": words("showwarning formatwarning"),
+}
+"""Words that give a library what it calls back, by the library; "" is one that every kernel uses."""
 GRADER = "earned"  # a check cell's own last line gives the grader `globals()`
 SHELL_METHODS = words("run_line_magic run_cell_magic magic system getoutput kernel config")
 EVALUATING = words("exec eval compile execfile __builtins__")
@@ -56,6 +64,7 @@ class Effects:
     keeps_inside: bool = False  # a default argument or an instance gets something that is not plain
     keeps_around: bool = False  # a variable of the function around it does
     around: list[tuple[str, int]] = field(default_factory=list)  # ways around reading, anywhere
+    hooks: set[str] = field(default_factory=set)  # keys of `HOOKS`: it may say what is called back
     passed_on: list[Node] = field(default_factory=list)  # names used other than by `name.part`
 
 
@@ -83,6 +92,8 @@ def of(node: Node | None, nodes: list[Node]) -> Effects:
                 effects.around += [(f"`{name}`", line) for name in names if name in AROUND_MODULES]
         if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Load):
             _mention(effects, each)
+        word = getattr(each, "attr", None) or getattr(each, "arg", None) or getattr(each, "id", None)
+        effects.hooks |= {library for library, hooks in HOOKS.items() if word in hooks}
     return effects
 
 

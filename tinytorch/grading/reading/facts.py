@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -153,6 +154,7 @@ def _facts(piece: Piece) -> Piece:
                 else:
                     piece.reads.setdefault(name, line)
         _read_node(piece, node, line)
+        _read_annotation(piece, getattr(node, "annotation", None) or getattr(node, "returns", None), line)
     if piece.kind == "class":
         _read_class(piece)
     piece.effects = effects.of(piece.node, list(_nodes(piece)))
@@ -201,8 +203,21 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
         case ast.Name(id="getattr", ctx=ast.Load()):
             if not (isinstance(node.parent, ast.Call) and node.parent.func is node):
                 piece.hidden.append(("`getattr` under another name", line))
-        case ast.Name(id="__match_args__", ctx=ast.Store()):
-            piece.hidden.append(("__match_args__", line))
+        case ast.Name(id="__match_args__" | "__annotations__" as name, ctx=ast.Store()):
+            piece.hidden.append((name, line))
+
+
+def _read_annotation(piece: Piece, annotation: Node | None, line: int) -> None:
+    """Text in an annotation is code: `singledispatch` evaluates it, for one."""
+    for each in ast.walk(annotation or ast.Pass()):
+        if not isinstance(each, ast.Constant) or not isinstance(each.value, str):
+            continue
+        with suppress(SyntaxError, ValueError):
+            for node in ast.walk(ast.parse(each.value, mode="eval").body):
+                if isinstance(node, ast.Name):
+                    piece.reads.setdefault(node.id, line)
+                if isinstance(node, ast.Call | ast.comprehension | ast.MatMult):
+                    piece.hidden.append(("a call in an annotation's text", line))
 
 
 def _is_path(value: Node) -> bool:

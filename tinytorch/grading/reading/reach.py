@@ -97,6 +97,8 @@ class Reach:
         if self.carriers & (piece.reads.keys() | piece.maybe):
             return True
         stores = {*does.stores, *(does.own_stores if entry.owner in self.submission.unbound else ())}
+        if any(self.uses(library) for library in does.hooks):
+            return True
         if does.stores_any or any(name in self.attributes or _is_special(name) for name in stores):
             return True
         if any(self.changes_name(name, how) for name, how in self.touched(does).items()):
@@ -115,7 +117,18 @@ class Reach:
             return how == "used" and self.is_cached(name)
         if how in ("deep", "handed") and self.is_decorated(name):
             return False
-        return how in CHANGING or not self.submission.is_flat(name)
+        return how in CHANGING or not self.submission.is_flat(name) or self.is_filled(name)
+
+    def is_filled(self, name: str) -> bool:
+        """Whether the kernel itself puts things that are not plain into this object."""
+        effects = [entry.piece.effects for entry in self.entries]
+        return any(name in does.kept and does.touched.get(name) in CHANGING for does in effects)
+
+    def uses(self, library: str) -> bool:
+        """Whether the kernel uses this library; "" is one that every kernel uses."""
+        paths = {path for name in self.names for path in self.submission.paths(name)}
+        paths |= {path for entry in self.entries for path in entry.piece.local_imports.values()}
+        return not library or any(path.split(".")[0] == library for path in paths)
 
     def is_decorated(self, name: str) -> bool:
         """Whether this is a function behind decorators of the submission's own, which are read themselves."""

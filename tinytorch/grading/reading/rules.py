@@ -70,6 +70,8 @@ class Rules:
     def attribute(self, base: Node, name: str, entry: Entry) -> str | None:
         if name == "path" and self.submission.path_of(base, entry.piece) == "sys":
             return "`sys.path` can hold anything"
+        if name == "environ" and not _is_looked_up(base.parent):
+            return "`environ` can be changed by other code: look up what you need, `os.environ.get(name)`"
         if self.is_plain(name) or self.is_own(base, name, entry):
             return None
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
@@ -139,3 +141,11 @@ class Rules:
         if module not in self.library.modules:
             return f"`{path}` is not for this exercise: write the loops"
         return self.part(part, path)
+
+
+def _is_looked_up(environment: Node) -> bool:
+    """Whether only a value of the environment is read: by an index, or `get`."""
+    around = environment.parent
+    if isinstance(around, ast.Subscript):
+        return isinstance(around.ctx, ast.Load)
+    return isinstance(around, ast.Attribute) and around.attr == "get"

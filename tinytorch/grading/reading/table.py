@@ -42,14 +42,16 @@ MODULES = words(
     typing typing_extensions types collections collections.abc dataclasses enum abc functools itertools
     contextlib copy bisect heapq array struct string textwrap re
     os sys platform time datetime warnings logging traceback gc
-    io json inspect weakref pathlib tqdm tqdm.auto multiprocessing.pool multiprocessing.shared_memory
+    io json inspect weakref pathlib tqdm tqdm.auto multiprocessing.pool
     threading queue multiprocessing concurrent concurrent.futures __future__
     tinytorch tinytorch.core tinytorch.core.tensor
     tinytorch.hardware tinytorch.hardware.cpu tinytorch.hardware.float_tile tinytorch.hardware.int8
     tinytorch.hardware.int8_tile tinytorch.hardware.sparse_tile tinytorch.hardware.stream
     tinytorch.hardware.threads tinytorch.hardware.workspace tinytorch.hardware.prefetch
     tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
-    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid
+    tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid tinytorch.hardware.memory
+    tinytorch.hardware.operands tinytorch.hardware.pool tinytorch.hardware.product
+    tinytorch.hardware.int8_product tinytorch.hardware.pruned
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -109,7 +111,7 @@ _NUMPY = """
     bincount bitwise_invert cdouble clongdouble common_type complex256 cumulative_prod cumulative_sum device
     dtypes gradient histogram histogram_bin_edges interp iscomplex iscomplexobj isdtype isnat isrealobj
     iterable logaddexp2 matrix_transpose nanargmax nanargmin nancumprod nancumsum nanpercentile nanquantile
-    nargs ntypes permute_dims piecewise real_if_close rot90 signature sinc str_ subtract timedelta64 to_device
+    nargs ntypes permute_dims piecewise real_if_close rot90 sinc str_ subtract timedelta64 to_device
     trapezoid tril_indices_from triu_indices_from diag_indices_from unique_counts unique_inverse
     unique_values unique_all unstack vector_norm
     default_rng Generator RandomState seed rand randn randint random_sample standard_normal normal uniform
@@ -152,9 +154,9 @@ _PYTHON = """
     get items keys values setdefault update popitem fromkeys move_to_end most_common elements total
     discard union intersection difference symmetric_difference issubset issuperset isdisjoint
     intersection_update difference_update symmetric_difference_update
-    fmean median stdev pstdev quantiles choices sample gauss triangular
-    isclass isfunction ismethod signature getsource StringIO BytesIO loads dumps indent Path exists ref
-    WeakValueDictionary SharedMemory buf unlink tqdm trange
+    median stdev pstdev quantiles choices sample gauss triangular
+    isclass isfunction ismethod getsource StringIO BytesIO loads dumps indent Path exists ref
+    WeakValueDictionary tqdm trange
     isalnum isspace islower isupper isnumeric isdecimal swapcase expandtabs rsplit translate maketrans
     join lower upper strip lstrip rstrip startswith endswith replace find rfind partition rpartition
     splitlines title capitalize zfill ljust rjust center encode decode isdigit isalpha isidentifier format
@@ -174,7 +176,7 @@ _PYTHON = """
     NoReturn Never Optional ParamSpec Protocol Self Sequence Mapping MutableMapping MutableSequence Hashable
     Sized Container Collection Generator SupportsFloat SupportsIndex SupportsInt Tuple Type TypeAlias
     TypeVar TypedDict Union TYPE_CHECKING cast final override runtime_checkable no_type_check
-    get_type_hints assert_never reveal_type Reversible Awaitable Coroutine AsyncIterator Text Set FrozenSet
+    assert_never reveal_type Reversible Awaitable Coroutine AsyncIterator Text Set FrozenSet
     SimpleNamespace MappingProxyType ModuleType NoneType FunctionType EllipsisType GenericAlias UnionType
     Number Real Integral Rational Complex Fraction Decimal
     contextmanager nullcontext suppress closing ExitStack redirect_stdout enter_context callback
@@ -189,7 +191,7 @@ _PYTHON = """
     thread_time strftime now timedelta total_seconds isoformat
     warn warn_explicit simplefilter filterwarnings catch_warnings resetwarnings
     getLogger debug info warning error exception critical log basicConfig DEBUG INFO WARNING ERROR setLevel
-    isEnabledFor NullHandler addHandler print_exc format_exc
+    isEnabledFor NullHandler StreamHandler FileHandler Formatter setFormatter addHandler print_exc format_exc
     collect disable enable isenabled freeze
     Thread Lock RLock Event Condition Semaphore BoundedSemaphore Barrier Timer local current_thread start
     acquire release locked wait notify notify_all is_set is_alive active_count get_ident daemon
@@ -214,6 +216,12 @@ _TINYTORCH = """
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
     quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
+    half_relu
+    REAL_NUMBERS real_numbers widths computing_dtypes check_int64 check_product at_least_one contiguous
+    fitting peak_memory worker_pool BlockedProduct part_of
+    columns row_major Int8Product PackedWeights quantizable
+    step_of LIMIT Q_ROWS Q_COLS Q_GROUP Q_OFFSET PrunedProduct PrunedWeights of memory operands pool
+    product int8_product pruned lanes grid
     blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import numba
@@ -27,9 +26,9 @@ import scipy.sparse
 from tinytorch.core.tensor import Tensor
 from tinytorch.hardware import float_tile, int8, int8_tile
 from tinytorch.sandbox.inside import channel, isolation, operations, seccomp, values
+from tinytorch.sandbox.inside.lookout import Lookout
 from tinytorch.sandbox.inside.notebook import Notebook
-
-DUMP_EVERY_S = 1
+from tinytorch.sandbox.inside.signatures import keep_to_types
 
 
 class Output(io.TextIOBase):
@@ -105,25 +104,16 @@ class Submission:
         return operations.NamedOperation(self.log, name, params)
 
 
-@contextlib.contextmanager
-def telling_where_it_is() -> Iterator[None]:
-    """While code runs that may not end, write into its output every few seconds which lines are running."""
-    faulthandler.dump_traceback_later(DUMP_EVERY_S, repeat=True, file=1)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-
-
 def serve(link: socket.socket, notebook: Notebook, home: Path) -> None:
     """Answer requests until the grader hangs up."""
-    submission = Submission(notebook, home)
+    submission, lookout = Submission(notebook, home), Lookout()
+    lookout.start()
     while True:
         fds: list[int] = []
         request, _ = channel.receive(link, fds=fds)
         reply, parts = {"token": request["token"]}, []
         try:
-            with telling_where_it_is():
+            with lookout.watching():
                 answer = submission.answer(request, fds)
             packed = values.pack(answer, Tensor)
             described = [values.describe_result(array) for array in packed.arrays]
@@ -212,7 +202,8 @@ def can_isolate(tmp_mb: int, visible: list[str]) -> bool:
 
 
 def warm_up() -> None:
-    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork."""
+    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork; see `signatures`."""
+    keep_to_types()
     scipy.sparse.csr_array(np.eye(2))
     numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
 

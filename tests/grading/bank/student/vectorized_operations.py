@@ -14,6 +14,6 @@ def vectorized_operations(x, y):
         "element_wise_multiply": Tensor((x * y).astype(final)),
         "element_wise_add": Tensor((x + y).astype(final)),
         "squared_difference": Tensor(squared.astype(final)),
-        "euclidean_distance": distance.astype(final) if final.kind == "f" else distance,
-        "dot_product": (x * y).sum().astype(final),
+        "euclidean_distance": Tensor(np.asarray(distance.astype(final) if final.kind == "f" else distance)),
+        "dot_product": Tensor(np.asarray((x * y).sum().astype(final))),
     }

@@ -1,0 +1,142 @@
+"""Forty typical mistakes, and what the student reads for each: their own line, and the cause.
+
+A mistake is made in the bank's good student, or, where `module` is true, in the module's own solution.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Typical:
+    """`old` in a kernel's cell becomes `new`; the message holds the line and all of `says`."""
+
+    kernel: str
+    name: str
+    old: str
+    new: str
+    says: tuple[str, ...]
+    module: bool = False
+
+    def made_in(self, source: str) -> str:
+        """The cell's source with this mistake in it."""
+        assert self.old in source, f"{self.kernel}, {self.name}: its place is gone"
+        return source.replace(self.old, self.new)
+
+
+NJIT = "@njit(nogil=True)\n"
+
+STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
+    "profile_operation": [
+        ("name misspelt", "cpu_s / wall_s", "cpu / wal",
+         ("`profile = {", "name 'wal' is not defined")),
+        ("nothing returned", "    return profile\n", "",
+         ("`assert report[", "None is not subscriptable: has a function ended without `return`?")),
+        ("CPU time of the clock on the wall", "time.process_time()", "time.perf_counter()",
+         ("`cpu_utilization`: expected about 0 for a sleep", "time.process_time")),
+        ("None divided", "if flops is not None:\n        profile", "if True:\n        profile",
+         ("`profile[\"gflops\"] = flops / wall_s / 1e9`", "something is None here")),
+    ],
+    "benchmark_operation": [
+        ("standard deviation with ddof 0", "ddof=1", "ddof=0",
+         ("`std_s`", "It is the standard deviation divided by n (ddof=0).")),
+        ("samples as a list divided", "np.divide(other, own)", "other / own",
+         ("`ratios = other / own`", "TypeError")),
+        ("warm-up counted", "for _ in range(repeats):", "for _ in range(warmup + repeats):",
+         ("`samples_s`: expected 12 samples for repeats=12, got 15",)),
+        ("variable used before it is set", "own, other = [], []", "other = []",
+         ("`own.append(", "name 'own' is not defined")),
+    ],
+    "matmul_baseline": [
+        ("index out of range", "B[k, j]", "B[j, k]",
+         ("C[i, j] is row i of A times column j of B", "elements are wrong")),
+        ("name of the loop misspelt", "    three_loops(plain", "    tree_loops(plain",
+         ("`tree_loops(plain(A, dtype), plain(B, dtype), C)`", "name 'tree_loops' is not defined")),
+        ("name misspelt in the loop", "total += A[i, k]", "total += a[i, k]",
+         ("`total += a[i, k] * B[k, j]`", "name 'a' is not defined")),
+        ("range of a shape", "range(A.shape[0])", "range(A.shape)",
+         ("`for i in range(A.shape):`", "`range` was given a tuple")),
+        ("an index too many", "total = C[i, j]", "total = C[i, j, 0]",
+         ("`total = C[i, j, 0]`", "an array of 2 dimension(s) is indexed with 3 indices")),
+        ("an index missing", "C[i, j] = total", "C[i] = total + 'x'",
+         ("`C[i] = total + 'x'`", "`+` does not work between these types")),
+    ],
+    "vectorized_relu": [
+        ("method misspelt", "result.astype(x", "result.as_type(x",
+         ("`return Tensor(result.as_type(x.dtype", "no attribute 'as_type'")),
+        ("NaN lost", "    result = np.where(x != x, x, result)\n", "",
+         ("NaN is lost there", "elements are wrong")),
+        ("input overwritten", "result = np.where(x > 0, x, x.dtype.type(0))", "x[x <= 0] = 0\n    result = x",
+         ("changed its operand, argument 1: work on a copy",)),
+        ("condition on an array", "result = np.where(x > 0, x, x.dtype.type(0))", "result = x if x > 0 else 0",
+         ("`result = x if x > 0 else 0`", "an array stands where one yes or no is needed")),
+    ],
+    "vectorized_operations": [
+        ("the array's own data", "x, y = array_of(x), array_of(y)", "x, y = x.data.ravel(), y.data.ravel()",
+         ("`x, y = x.data.ravel(), y.data.ravel()`", "`.data` is a memoryview")),
+        ("int8 wraps", "dtype, final = computing_dtype(x, y)", "dtype, final = np.result_type(x, y)",
+         ("They have wrapped around: a multiple of 2^8 away",)),
+        ("shapes that do not fit", "difference = x - y", "difference = x - y.T",
+         ("`difference = x - y.T`", "the shapes (3,4) and (4,3) do not fit together")),
+    ],
+    "cache_friendly_matmul": [
+        ("helper called with one argument less", "B_panels, (j - j0) // wide, C, i, j, k1 - k0, k0 > 0",
+         "B_panels, (j - j0) // wide, C, i, j, k1 - k0", ("`multiply_tile(`", "the argument `accumulate` is missing in the call")),
+        ("true division in an index", "A_panels[(i - i0) // high, (i", "A_panels[(i - i0) / high, (i",
+         ("`A_panels[(i - i0) / high, (i - i0) % high, k - k0] = A[i, k]`", "use //")),
+        ("last block dropped", "range(0, rows, block_rows)", "range(0, rows - rows % block_rows, block_rows)",
+         ("elements are wrong", "0: never computed")),
+        ("out of memory", "C = np.zeros((A.shape[0], B.shape[1]), dtype)", "C = np.zeros((10**7, 10**6), dtype)",
+         ("`C = np.zeros((10**7, 10**6), dtype)`", "out of memory: an array of shape (10000000, 1000000)")),
+        ("endless loop", "for i0 in range(0, rows, block_rows):\n", "i0 = 0\n            while i0 < rows:\n",
+         ("`while i0 < rows:`", "this line was running")),
+    ],
+    "parallel_relu": [
+        ("last chunk lost", "chunk = -(-len(flat) // num_workers)", "chunk = len(flat) // num_workers",
+         ("elements are wrong", "the last")),
+        ("name misspelt in a worker", "result[part] += flat", "results[part] += flat",
+         ("`results[part] += flat.dtype.type(0)`", "name 'results' is not defined")),
+        ("worker handed to the pool by its result", "pool.map(work, range(num_workers))", "pool.map(work(0), range(num_workers))",
+         ("`list(pool.map(work(0), range(num_workers)))`", "None is not callable")),
+    ],
+    "parallel_batch_processing": [
+        ("results in the order of completion", "enumerate(futures)",
+         "enumerate(__import__('concurrent.futures').futures.as_completed(futures))",
+         ("later items finish first here",)),
+        ("no note", "error.add_note(f\"batch item {index}\")", "pass",
+         ("expected the note 'batch item 3' on the exception",)),
+        ("pool shut down before it is used", "        futures = [pool", "        pool.shutdown()\n        futures = [pool",
+         ("`futures = [pool.submit(operation, item) for item in batch_data]`", "cannot schedule new futures after shutdown")),
+    ],
+    "quantized_matmul": [
+        ("cast instead of clip", "np.clip(np.rint(x / scale), -127, 127).astype(np.int8)", "np.rint(x / scale).astype(np.int64).astype(np.int8)",
+         ("quantizing saturates at ±127", "They have wrapped around: a multiple of 2^8 away")),
+        ("loop calls what is not compiled", "C.dtype.type(A[i, k]) * B[k, j]", "to_int8(A[i, k], 1) * B[k, j]",
+         ("`C[i, j] += to_int8(A[i, k], 1) * B[k, j]`", "`to_int8` is plain Python")),
+        ("one scale forgotten", "(scale_A * scale_B)", "scale_A",
+         ("int8 with scales 0.5 and 0.25", "4 times what is expected")),
+    ],
+    "quantized_relu": [
+        ("scale forgotten", "(q * scale)", "q",
+         ("It is still in int8 steps: times the scale.",)),
+        ("scale of None", "x / scale), -127", "x / scales), -127",
+         ("`return np.clip(np.rint(x / scales), -127, 127)", "name 'scales' is not defined")),
+        ("flattened", "return Tensor((q * scale)", "return Tensor((q.ravel() * scale)",
+         ("expected the shape (30, 41), got (1230,): it is flat",)),
+    ],
+    "pruned_matmul": [
+        ("= for +=", "] += a", "] = a",
+         ("elements are wrong",)),
+        ("dense loops over sparse weights", "sparse_loops(plain(A, dtype), plain(weights, dtype), B.indices, B.indptr, C)",
+         "sparse_loops(plain(A, dtype), B, B.indices, B.indptr, C)",
+         ("`sparse_loops(plain(A, dtype), B, B.indices, B.indptr, C)`", "was handed to compiled code, which takes arrays and numbers")),
+        ("two types for one variable", "a = A[i, k]\n", "a = A[i, k] if k else 'none'\n",
+         ("`a = A[i, k] if k else 'none'`", "in compiled code it keeps one type")),
+    ],
+}  # fmt: skip
+
+TYPICAL = [Typical(kernel, *mistake) for kernel, mistakes in STUDENT.items() for mistake in mistakes] + [
+    Typical("matmul_baseline", "loop not compiled", f"{NJIT}def _three_loops", "def _three_loops",
+            ("`_three_loops` is not compiled", "`@njit(nogil=True)` is missing above"), module=True),
+    Typical("vectorized_relu", "loop not compiled", f"{NJIT}def _relu_lanes", "def _relu_lanes",
+            ("`_relu_lanes` is not compiled", "`@njit(nogil=True)` is missing above"), module=True),
+]  # fmt: skip
