@@ -35,10 +35,13 @@ class Point:
 
 
 def points(rows: Iterable[Row], threads: int = 1) -> list[Point]:
-    """A point per kernel and case, and one for each peer that does the same work, on this many threads."""
+    """A point per kernel and case, and one for each peer that does the same work, on this many threads.
+
+    The rows of sections have a picture of their own (`ratios`).
+    """
     found = {}
     for row in rows:
-        if row.threads != threads or not (row.work and row.moved and row.median_s):
+        if row.section or row.threads != threads or not (row.work and row.moved and row.median_s):
             continue
         intensity = row.work / row.moved
         found[row.kernel, row.size, row.unit, OURS] = Point(

@@ -3,6 +3,8 @@
 A kernel that has come past these holds plain arrays of few dtypes, so its loops are compiled once for each.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 MAX_INT64 = np.iinfo(np.int64).max
@@ -20,6 +22,7 @@ def real_numbers(array: np.ndarray, name: str = "x") -> np.ndarray:
     raise TypeError(f"{name} holds {array.dtype}: a kernel takes integers and floats up to 64 bits")
 
 
+@lru_cache(maxsize=256)
 def widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
     """The dtype to compute in (float32 for float16, int64 for integers), and that of the result."""
     result = np.result_type(*dtypes)

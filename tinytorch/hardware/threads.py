@@ -80,9 +80,9 @@ def helpers(most: int | None = None) -> tuple[np.ndarray, int]:
     At most `most` members, and at most `num_threads()`. One member is the calling thread alone, and its
     mailbox is empty. The mailbox holds until the next call.
     """
-    members = 1 if most == 1 else num_threads()
-    if most is not None:
-        members = min(members, most)
+    if most == 1:
+        return NO_HELPERS, 1
+    members = num_threads() if most is None else min(most, num_threads())
     if members < 2:
         return NO_HELPERS, 1
     crew = _the_crew()
