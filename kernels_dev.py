@@ -71,8 +71,8 @@
 #
 # ## How this notebook works
 #
-# Each section has the same shape. An idea. A picture. A **prediction**: write down your guess before
-# you go on. A **cell to fill in**: replace each `raise NotImplementedError()` by your code, and leave what
+# Each section has the same shape. An idea. A picture. A **prediction**: write your guess in the place of
+# `None` before you go on; the measurement is set beside it, and nobody grades it. A **cell to fill in**: replace each `raise NotImplementedError()` by your code, and leave what
 # stands around it. A **check**, which tells you at once what is wrong. A **measurement**, made on the machine
 # in front of you. Eleven of the cells are graded; the others are steps on the way to them.
 #
@@ -198,6 +198,7 @@ import tinytorch.hardware as hardware
 from tinytorch.bench.drawing import axes_for, single_threaded, use_style
 from tinytorch.hardware.ceilings import ceilings
 from tinytorch.hardware.machine_code import machine_code
+from tinytorch.sandbox.inside.checks import measured, predict, predictions
 
 use_style()
 
@@ -229,6 +230,10 @@ def median_s(operation, *args, repeats=7, **kwargs) -> float:
 # bytes)?
 
 # %% tags=["measure"]
+predict("flops while one float32 arrives", None)
+
+
+# %% tags=["measure"]
 machine, limits = hardware.cpu(), ceilings()
 print(f"{machine.name}: this process may use {machine.usable_cores} of its cores")
 for level, size in enumerate(machine.caches, start=1):
@@ -239,9 +244,7 @@ print("One core can do at most, as measured:")
 for dtype, peak in limits.peak.items():
     print(f"  {dtype:10}{peak / 1e9:10,.0f} * 10^9 operations per second")
 print(f"  memory    {limits.bandwidth / 1e9:10,.1f} * 10^9 bytes per second")
-print(
-    f"That is {4 * limits.peak['float32'] / limits.bandwidth:.0f} flops in the time in which one float32 arrives."
-)
+measured("flops while one float32 arrives", 4 * limits.peak["float32"] / limits.bandwidth)
 
 # %% [markdown]
 # <details><summary>What to look for</summary>
@@ -448,6 +451,9 @@ for name, (operation, args, counts) in cases.items():
 # **Predict.** The first call of a fresh Numba function is slower than the second. By what factor: 100,
 # 10,000, a million?
 
+# %% tags=["measure"]
+predict("first call / later calls", None)
+
 
 # %% nbgrader={"grade": false, "grade_id": "benchmark_operation", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -617,7 +623,7 @@ values = np.random.default_rng(0).random(1_000)
 first = profile_operation(total, values)["wall_s"]
 report = benchmark_operation(total, values, repeats=200)
 print(f"first call {first * 1e3:.0f} ms, median afterwards {report['median_s'] * 1e6:.2f} us")
-print(f"the first call, with compilation, takes {first / report['median_s']:,.0f} times as long")
+measured("first call / later calls", first / report["median_s"], "x")
 
 axes = axes_for("200 calls of one small loop", "time of a call (us)", "calls")
 shown = [s * 1e6 for s in report["samples_s"] if s < 3 * report["median_s"]]
@@ -673,6 +679,10 @@ plt.show()
 #
 # **Predict.** For n = 96, how much faster are the compiled loops than the same loops in plain Python? And
 # for n = 512, how much faster than the compiled loops is NumPy?
+
+# %% tags=["measure"]
+predict("compiled loops / Python, n = 96", None)
+predict("NumPy / compiled loops, n = 512", None)
 
 
 # %% nbgrader={"grade": false, "grade_id": "matmul_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -768,6 +778,11 @@ with single_threaded():
         rates[f"NumPy's @, n = {n}"] = 2 * n**3 / median_s(np.matmul, *random_pair(n))
 for name, rate in rates.items():
     print(f"{name:28}{rate / 1e9:10.3f} GFLOP/s")
+in_python, compiled = rates["the same in Python, n = 96"], rates["matmul_baseline, n = 96"]
+measured("compiled loops / Python, n = 96", compiled / in_python, "x")
+measured(
+    "NumPy / compiled loops, n = 512", rates["NumPy's @, n = 512"] / rates["matmul_baseline, n = 512"], "x"
+)
 
 # %% [markdown]
 # <details><summary>What to look for</summary>
@@ -881,6 +896,9 @@ print(machine_code(relu_loop))
 # saw the whole array.
 #
 # **Predict.** How many GB/s does your ReLU move at 10,000 numbers, and how many at 10 million?
+
+# %% tags=["measure"]
+predict("GB/s of ReLU, 10 million numbers", None)
 
 
 # %% nbgrader={"grade": false, "grade_id": "relu_helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1033,6 +1051,7 @@ for size in (30_000, 100_000, 1_000_000, 10_000_000):
     seconds = [median_s(np.copyto, y, x, repeats=25)]
     seconds += [median_s(loop, x, y, repeats=25) for loop in loops.values()]
     print(f"{size:10,} numbers  " + "".join(f"{2 * x.nbytes / s / 1e9:12.1f}" for s in seconds))
+measured("GB/s of ReLU, 10 million numbers", 2 * x.nbytes / seconds[-1] / 1e9)
 
 # %% [markdown]
 # The plain loop and the vectors are about equal: here the compiler does as well as you. It does not always.
@@ -1267,6 +1286,9 @@ with single_threaded():
 # **Predict.** The same sum over the same matrix, once along rows and once down columns. How much
 # slower is the second, for a matrix of 100 x 100? For one of 4,000 x 4,000?
 
+# %% tags=["measure"]
+predict("along rows / down columns, n = 4096", None)
+
 
 # %% nbgrader={"grade": false, "grade_id": "traversal", "locked": false, "schema_version": 3, "solution": true, "task": false}
 @njit(nogil=True)
@@ -1314,6 +1336,7 @@ axes.legend()
 plt.show()
 for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], strict=True):
     print(f"n = {n:5}: along rows is {fast / slow:5.1f} times as fast as down columns")
+measured("along rows / down columns, n = 4096", fast / slow, "x")
 
 # %% [markdown]
 # <details><summary>What to look for</summary>
@@ -1340,6 +1363,9 @@ for n, fast, slow in zip(sizes, rates[sum_along_rows], rates[sum_down_columns], 
 # those. Of an index like `C[i, j]` Numba does not know that it is not negative, and leaves the vectors out.
 #
 # **Predict.** The same multiply-adds in another order: how much faster, for n = 512?
+
+# %% tags=["measure"]
+predict("i, k, j / i, j, k, n = 512", None)
 
 
 # %% nbgrader={"grade": false, "grade_id": "loops_ikj", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1372,6 +1398,7 @@ for n in (128, 512):
         lambda A, B: loops_ikj(A, B, np.zeros_like(A)), A, B, repeats=5, warmup=1, baseline=matmul_baseline
     )
     print(f"n = {n:4}: i, k, j is {report['speedup']:5.1f} times as fast as i, j, k")
+measured("i, k, j / i, j, k, n = 512", report["speedup"], "x")
 
 # %% [markdown]
 # ### Step 2: cut into blocks
@@ -1642,6 +1669,9 @@ print(machine_code(loops_with_small_tile, dtype="float32"))
 # **Predict.** How near will your loops come to the library: a tenth of its speed, a half, nine
 # tenths?
 
+# %% tags=["measure"]
+predict("your five loops / NumPy, n = 1024", None)
+
 
 # %% [markdown]
 # ### One row
@@ -1814,12 +1844,12 @@ LOOPS = ["_one_panel", "_pack", "_five_loops", "_one_row"]
 with inline_check("cache_friendly_matmul", loops=LOOPS):
     rng = np.random.default_rng(0)
     for rows, depth, columns in (
-        (1, 1, 1),
-        (3, 5, 2),
         (40, 24, 56),
         (17, 300, 67),
         (131, 9, 5),
         (70, 1100, 70),
+        (1, 1, 1),
+        (3, 5, 2),
     ):
         A = rng.standard_normal((rows, depth)).astype(np.float32)
         B = rng.standard_normal((depth, columns)).astype(np.float32)
@@ -1873,12 +1903,13 @@ with single_threaded():
 rates = [2 * n**3 / s / 1e9 for s in seconds]
 axes = axes_for(f"Your steps: {n} x {n}, float32, one thread", "", "GFLOP/s", yscale="log")
 bars = axes.bar(list(steps), rates, color="lightgrey", edgecolor="black", hatch=["", "//", "xx", "..", "oo"])
-axes.bar_label(bars, [f"{rate:.1f}" for rate in rates])
+axes.bar_label(bars, [f"{rate:.1f}" for rate in rates], padding=2, backgroundcolor="white")
 axes.axhline(library, color="black", linestyle="--", marker="", label=f"NumPy's @ (BLAS): {library:.0f}")
 axes.set_ylim(top=4 * library)
 axes.legend(loc="upper left")
 plt.show()
 print(f"the last step: {rates[-1] / rates[0]:.0f} times the first, {rates[-1] / library:.2f} of NumPy's @")
+measured("your five loops / NumPy, n = 1024", rates[-1] / library, "x")
 
 # %% [markdown]
 # **Predict.** `block_size` makes every block the same length. Where does it get bad, and why? Does it get
@@ -1985,6 +2016,10 @@ print(machine_code(_five_loops, dtype="float32"))
 # **Predict.** With two workers, is ReLU on 1,000 numbers faster or slower than with one? On 10
 # million, is it twice as fast?
 
+# %% tags=["measure"]
+predict("two workers / one, 10 million numbers", None)
+
+
 # %% nbgrader={"grade": false, "grade_id": "bytes_per_worker", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| exporti
 BYTES_PER_WORKER = 8 * 2**20  # about twice what one core does in the time that it takes to wake another
@@ -2048,7 +2083,7 @@ def _relu_lane(block, lane, lanes, x, out):
 from tinytorch.sandbox.inside.checks import expect_equal, expect_error, expect_tensor, inline_check
 
 with inline_check("parallel_relu"):
-    for shape in ((), (5,), (4, 7), (0, 3), (1201, 1009)):
+    for shape in ((1201, 1009), (97,), (4, 7), (5,), (), (0, 3)):
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         for workers in (1, 2, 3):
             got = parallel_relu(x, workers)
@@ -2095,6 +2130,8 @@ with single_threaded():
             )
             ratios.append(report["speedup"])
         left.plot(sizes, ratios, label=f"{count} workers")
+        if count == 2:
+            measured("two workers / one, 10 million numbers", ratios[-1], "x")
     A, B = random_pair(1024)
     scaling = []
     for count in workers:
@@ -2237,6 +2274,10 @@ print(
 #
 # **Predict.** A pure Python loop, four items, two threads. How much faster than one thread? And two
 # processes?
+
+# %% tags=["measure"]
+predict("Python loop, two threads / one", None)
+predict("Python loop, two processes / one", None)
 
 
 # %% nbgrader={"grade": false, "grade_id": "parallel_batch_processing", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2387,6 +2428,8 @@ with single_threaded():
             ratios.append(serial / parallel)
 bars = axes.bar(names, ratios, width=0.5, color="lightgrey", edgecolor="black", hatch=["", "//", "xx"])
 axes.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios])
+measured("Python loop, two threads / one", ratios[0], "x")
+measured("Python loop, two processes / one", ratios[1], "x")
 axes.axhline(1, color="black", linestyle="--", marker="")
 plt.show()
 
@@ -2558,18 +2601,23 @@ with inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_d
 
     eye = np.eye(6, dtype=np.float32)
     x = np.array([[128, -300, 5.5, 1e9, -127.6, 0]], np.float32)
-    expect_equal(
-        quantized_matmul(x, eye, 1.0, 1.0), [[127, -127, 6, 127, -127, 0]], "quantizing saturates at ±127"
-    )
+    known = {"wrapped around, as a cast to int8 does it": np.rint(x).astype(np.int64).astype(np.int8)}
+    known["clipped at -128: the range is symmetric"] = [[127, -128, 6, 127, -128, 0]]
+    got = quantized_matmul(x, eye, 1.0, 1.0)
+    expect_equal(got, [[127, -127, 6, 127, -127, 0]], "quantizing saturates at ±127", mistaken=known)
     x = np.array([[0.5, 1.5, 2.5, -0.5, 0.7, -1.2]], np.float32)
-    known = {"cut off (towards 0)": [[0, 1, 2, 0, 0, -1]], "never quantized": x}
+    known = {
+        "cut off (towards 0)": [[0, 1, 2, 0, 0, -1]],
+        "never quantized": x,
+        "rounded up": np.floor(x + 0.5),
+    }
     got = quantized_matmul(x, eye, 1.0, 1.0)
     expect_equal(
         got, [[0, 2, 2, 0, 1, -1]], "halves round to the even neighbour: see np.rint", mistaken=known
     )
 
     rng = np.random.default_rng(0)
-    for rows, depth, columns in ((1, 1, 1), (13, 17, 11), (66, 130, 67), (2, 3, 70), (70, 1100, 70)):
+    for rows, depth, columns in ((66, 130, 67), (13, 17, 11), (2, 3, 70), (1, 1, 1), (70, 1100, 70)):
         A = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
         B = rng.integers(-128, 128, (depth, columns)).astype(np.int8)
         expected = A.astype(np.int64) @ B.astype(np.int64)
@@ -2838,6 +2886,9 @@ with single_threaded():
 # **Predict.** At 90 % zeros a sparse product does a tenth of the work. Is it ten times as fast as the
 # dense one? From what share of zeros is it faster at all?
 
+# %% tags=["measure"]
+predict("pruned / dense, 90 % zeros", None)
+
 
 # %% [markdown]
 # First one row of A. Then there is no vector to fill, and a loop over the weights is all: down each column
@@ -2972,7 +3023,7 @@ with inline_check("pruned_matmul", loops=LOOPS):
         expect_tensor(got, np.float32, "float32 operands")
         expect_equal(got, A @ weights, f"B as {form.__name__}; its row 2 is empty")
     rng = np.random.default_rng(0)
-    for rows, depth, columns in ((1, 1, 1), (1, 40, 30), (5, 40, 3), (33, 70, 65), (20, 1500, 40)):
+    for rows, depth, columns in ((33, 70, 65), (5, 40, 3), (1, 40, 30), (1, 1, 1), (20, 1500, 40)):
         A = rng.standard_normal((rows, depth)).astype(np.float32)
         B = rng.standard_normal((depth, columns)).astype(np.float32) * (rng.random((depth, columns)) < 0.2)
         expected = A.astype(float) @ B.astype(float)
@@ -3044,6 +3095,7 @@ for (name, seconds), style in zip(dense.items(), ("-.", ":"), strict=True):
     axes.axhline(1e3 * seconds, color="black", linestyle=style, marker="", label=name)
 axes.legend()
 plt.show()
+measured("pruned / dense, 90 % zeros", min(dense.values()) / times["pruned_matmul"][shares.index(0.9)], "x")
 faster = [share for share, s in zip(shares, times["pruned_matmul"], strict=True) if s < min(dense.values())]
 print(
     f"pruned_matmul is faster than every dense product from {min(faster):.0%} zeros on"
@@ -3099,6 +3151,10 @@ print(
 # `tinytorch/bench/digits.py`. Yours is the change of a layer: its `product` is a function of the activations
 # and the weights. Pack the weights *once*, outside that function.
 
+# %% tags=["measure"]
+predict("an epoch, your kernel / three loops", None)
+
+
 # %% nbgrader={"grade": false, "grade_id": "system", "locked": false, "schema_version": 3, "solution": true, "task": false}
 from tinytorch.bench.digits import prune_and_train, stored_bytes, train_digits, with_layers
 from tinytorch.core import compression
@@ -3147,6 +3203,8 @@ with single_threaded():
     trained = {name: train_digits(product, epochs[name]) for name, product in products.items()}
 for name, (_, seconds) in trained.items():
     print(f"one epoch of training through {name:24}{min(seconds):8.2f} s")
+slow, fast = (min(trained[name][1]) for name in ("matmul_baseline", "cache_friendly_matmul"))
+measured("an epoch, your kernel / three loops", slow / fast, "x")
 
 model = trained["cache_friendly_matmul"][0]
 (_, (X_test, y_test)) = load_digits()
@@ -3259,8 +3317,12 @@ plt.show()
 # - **int8 arithmetic** that saturates, never wraps, and adds up exactly;
 # - **a sparse product** whose break-even you know.
 #
-# And you saw *why*, each time: the machine code, the caches, the roof.
-#
+# And you saw *why*, each time: the machine code, the caches, the roof. What did you expect, and what came?
+
+# %% tags=["measure"]
+predictions()
+
+# %% [markdown]
 # Three habits are worth keeping. Measure before you change anything. Know the roof before you climb.
 # Check the result before you report the speed.
 #

@@ -1,13 +1,16 @@
 """A course folder, a class in it, and how its grading keeps up with what changes."""
 
+import os
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tinytorch.classroom.autograde import autograde
-from tinytorch.classroom.classroom import CONFIG_FILE, generate, init, open_classroom
+from tinytorch.classroom.classroom import CONFIG_FILE, generate, init, open_classroom, programs_of_python
 from tinytorch.course.errors import UserError
 
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
@@ -24,6 +27,14 @@ def test_a_new_course_is_ready_to_generate(whole_course, tmp_path):
     config = init(tmp_path / "new", whole_course)
     assert open_classroom(tmp_path / "new").module == whole_course
     assert config.name == CONFIG_FILE
+
+
+def test_the_environment_is_left_as_it_was(monkeypatch):
+    """nbgrader's own helper for this takes PATH away."""
+    monkeypatch.setenv("PATH", "/somewhere")
+    with programs_of_python():
+        assert os.environ["PATH"].split(os.pathsep) == [str(Path(sys.executable).parent), "/somewhere"]
+    assert os.environ["PATH"] == "/somewhere"
 
 
 def test_a_persons_configuration_is_never_changed_unasked(whole_course, tmp_path):
@@ -129,7 +140,7 @@ def test_a_verdict_that_was_not_recorded_is_recorded_by_the_rerun(class_, monkey
     class_.room.verdicts.save("alice", replace(entry, recorded=False))
     with sqlite3.connect(class_.room.root / "gradebook.db") as gradebook:
         gradebook.execute("UPDATE grade SET auto_score = 0")
-    monkeypatch.setattr("tinytorch.classroom.judging.judge", None)  # it must not be judged again
+    monkeypatch.setattr("tinytorch.classroom.judging.judge_in_class", None)  # it must not be judged again
     assert grades(class_) == {"alice": ("graded", 100.0)}
     assert class_.marks() == {"alice": 100.0}
 

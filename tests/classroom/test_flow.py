@@ -32,7 +32,7 @@ def counted(monkeypatch):
     for place in (
         "tinytorch.classroom.judging.restore",
         "tinytorch.classroom.judging.parse_notebook",
-        "tinytorch.classroom.judging.judge",
+        "tinytorch.classroom.judging.judge_in_class",
         "tinytorch.classroom.classroom.assignment_of",
         "tinytorch.course.module._read_module",
         "tinytorch.classroom.classroom.Gradebook",
@@ -46,7 +46,7 @@ def test_one_fresh_hand_in_takes_each_step_once(class_, counted):
     counted.clear()
     class_.room = open_classroom()
     class_.grade()
-    assert counted["restore"] == counted["parse_notebook"] == counted["judge"] == 1
+    assert counted["restore"] == counted["parse_notebook"] == counted["judge_in_class"] == 1
     assert counted["assignment_of"] == counted["_read_module"] == 1
     assert counted["Gradebook"] == 2  # for what was handed out, and for the verdict
 
@@ -56,7 +56,7 @@ def test_what_did_not_change_is_neither_restored_nor_judged(class_, counted):
     class_.grade()
     counted.clear()
     assert class_.grade()["alice"].state == "unchanged"
-    assert counted["restore"] == counted["judge"] == 0
+    assert counted["restore"] == counted["judge_in_class"] == 0
 
 
 def test_a_file_that_cannot_be_read_is_judged_once(class_, counted):
@@ -76,7 +76,7 @@ def test_a_sandbox_that_failed_is_tried_again(class_, monkeypatch):
         raise UserError("The sandbox died.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tinytorch.classroom.judging.judge", fail)
+        patch.setattr("tinytorch.classroom.judging.judge_in_class", fail)
         assert class_.grade()["alice"].problem == "The sandbox died."
     assert class_.grade()["alice"].marks.earned == 100
 

@@ -15,7 +15,7 @@ from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
-from tinytorch.classroom.classroom import CONFIG_FILE, generate, init, open_classroom
+from tinytorch.classroom.classroom import CONFIG_FILE, generate, init, open_classroom, programs_of_python
 
 pytestmark = pytest.mark.slow
 OWN = """
@@ -67,7 +67,8 @@ def convert(converter: type, course: Path, assignment: str, student: str = "*") 
     config = loaded(course)
     coursedir = CourseDirectory(config=config)
     coursedir.assignment_id, coursedir.student_id = assignment, student
-    converter(coursedir=coursedir, config=config).start()
+    with programs_of_python():
+        converter(coursedir=coursedir, config=config).start()
 
 
 def round_of(course: Path, assignment: str) -> dict[str, object]:
@@ -102,8 +103,6 @@ def test_other_assignments_are_as_without_us(whole_course, tmp_path, monkeypatch
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel.write_text(json.dumps({"argv": command, "display_name": "octave", "language": "octave"}))
     monkeypatch.setenv("JUPYTER_PATH", os.pathsep.join([str(tmp_path / "jupyter"), str(TEMPLATES)]))
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    monkeypatch.setenv("PATH", programs)  # where nbgrader finds alembic
     (tmp_path / "hooks.py").write_text(HOOKS)
     monkeypatch.syspath_prepend(tmp_path)
     found = {}

@@ -24,7 +24,7 @@ from tinytorch.course.module import load_module
 from tinytorch.grading import hidden, judge
 from tinytorch.grading.fixtures import Kernels, Race
 from tinytorch.grading.submission import Submission
-from tinytorch.grading.verdict import FAILED, OUT_OF_TIME, PASSED
+from tinytorch.grading.verdict import FAILED, OUT_OF_TIME, PASSED, TestVerdict
 from tinytorch.sandbox.session import Session
 from tinytorch.sandbox.zygote import warm_zygote
 
@@ -189,9 +189,10 @@ class Kept:
         record = self.records.get(self._key(mutant))
         return record if record and record["tests"] == digest_of(mutant.kernel, record["caught_by"]) else None
 
-    def add(self, mutant: Mutant, caught_by: str | None) -> None:
-        digest = digest_of(mutant.kernel, caught_by)
-        record = {"mutant": self._key(mutant), "tests": digest, "caught_by": caught_by}
+    def add(self, mutant: Mutant, failed: TestVerdict | None) -> None:
+        name = failed.name if failed else None
+        record = {"mutant": self._key(mutant), "tests": digest_of(mutant.kernel, name), "caught_by": name,
+                  "outcome": failed.outcome if failed else PASSED}  # fmt: skip
         self.records[record["mutant"]] = record
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a", encoding="utf-8") as file:
@@ -218,8 +219,8 @@ class Judge:
         """The cell as it is: what no test may catch."""
         return Mutant(kernel, "", "", self.master.graded()[kernel].source)
 
-    def caught_by(self, mutant: Mutant) -> str | None:
-        """The name of the first hidden test that fails, or None: the mutant lives."""
+    def caught_by(self, mutant: Mutant) -> TestVerdict | None:
+        """The first hidden test that fails, or None: the mutant lives."""
         notebook = copy.deepcopy(self.master.notebook)
         notebook.cells[self.master.graded()[mutant.kernel].index].source = mutant.source
         cells = replace(self.master, notebook=notebook).cells()
@@ -230,8 +231,9 @@ class Judge:
             tests = hidden.run(TESTS, [mutant.kernel], kernels, race, first=self.first, until_failure=True)[
                 mutant.kernel
             ]
-        failed = [test.name for test in tests if test.outcome in (FAILED, OUT_OF_TIME)]
+        failed = [test for test in tests if test.outcome in (FAILED, OUT_OF_TIME)]
         if not failed and any(test.outcome != PASSED for test in tests):
             raise RuntimeError(f"the tests of {mutant.kernel} cannot run")
-        self.first = failed + [test for test in self.first if test not in failed]
+        names = [test.name for test in failed]
+        self.first = names + [name for name in self.first if name not in names]
         return failed[0] if failed else None

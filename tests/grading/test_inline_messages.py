@@ -58,7 +58,5 @@ def loops_of(source: str) -> set[str]:
 
 def test_every_loop_that_a_student_writes_is_named_in_its_check():
     for cell in graded_cells(read_notebook(ROOT / "kernels_dev.py")):
-        named = set(
-            re.findall(r'"(\w+)"', " ".join(re.findall(r"(?:loops=|LOOPS = )\[(.*?)\]", cell.check_source)))
-        )
-        assert loops_of(cell.source) == named, cell.name
+        lists = re.findall(r"(?:loops=|LOOPS = )\[(.*?)\]", cell.check_source, re.DOTALL)
+        assert loops_of(cell.source) <= set(re.findall(r'"(\w+)"', " ".join(lists))), cell.name

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from grading.mutants import TESTS, Judge, Kept, Mutant, digest_of, equivalent, mutants
 
+from tinytorch.grading.verdict import FAILED, TestVerdict
+
 CELL = """\
 def total(x, start):
     assert start > 0
@@ -55,7 +57,7 @@ def test_every_mutant_is_another_program():
 def test_what_is_known_holds_while_the_test_that_caught_it_does(tmp_path: Path, monkeypatch):
     kept, mutant = Kept(tmp_path / "build" / "mutants.jsonl"), Mutant("vectorized_relu", "a", "b", "b = 1")
     assert kept.find(mutant) is None
-    kept.add(mutant, "test_definition")
+    kept.add(mutant, TestVerdict("test_definition", FAILED, "hint"))
     again = Kept(tmp_path / "build" / "mutants.jsonl")
     assert again.find(mutant)["caught_by"] == "test_definition"
     assert again.find(Mutant("vectorized_relu", "a", "b", "b = 2")) is None

@@ -205,7 +205,7 @@ def notebook():
 
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
-    shell.colors = "NoColor"
+    shell.colors = "nocolor"
     shell.push({"np": np, "inline_check": inline_check, "expect_equal": expect_equal})
     yield shell
     InteractiveShell.clear_instance()

@@ -20,7 +20,6 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions
-from nbgrader.utils import setenv
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 from traitlets.log import get_logger
@@ -129,8 +128,7 @@ class Classroom:
     ) -> None:
         """Run one of nbgrader's converters here. Raises UserError with what it logged where it failed."""
         self.coursedir.assignment_id, self.coursedir.student_id = self.assignment, student
-        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        with _log() as logged, setenv(PATH=programs):  # nbgrader calls alembic, which may not be on the path
+        with _log() as logged, programs_of_python():
             running = converter(coursedir=self.coursedir, config=config or self.config)
             for name, value in options.items():
                 setattr(running, name, value)
@@ -146,6 +144,17 @@ def _gist(log: str) -> str:
     """What nbgrader logged, without the tracebacks."""
     machinery = (" ", "Traceback", "The above exception", "During handling", "Please see")
     return "; ".join(line for line in log.splitlines() if line and not line.startswith(machinery))
+
+
+@contextmanager
+def programs_of_python() -> Iterator[None]:
+    """With the programs beside Python on the path: nbgrader calls one of them, alembic."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 @contextmanager

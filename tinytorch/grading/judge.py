@@ -104,7 +104,7 @@ def judge(
     with closing(Session(warm, cells, inline, on_check)) as session:
         with suppress(Fault):  # then each test that calls it sees the same
             session.load()
-        refused = _refused(cells, [cell.name for cell in verdict.cells if cell.attempted], module)
+        refused = shortcuts(cells, [cell.name for cell in verdict.cells if cell.attempted], module)
         for cell in verdict.cells:
             _note_inline(cell, session, inline)
             cell.error = cell.error or refused.get(cell.name)
@@ -151,7 +151,7 @@ def _explain(problem: CellError) -> str:
     return str(problem)
 
 
-def _refused(cells: list[Cell], kernels: list[str], module: Module) -> dict[str, CellError]:
+def shortcuts(cells: list[Cell], kernels: list[str], module: Module) -> dict[str, CellError]:
     """Those of the kernels that take a shortcut where the loops are the point."""
     sources = [(cell.label, cell.source) for cell in cells]
     return {found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)

@@ -1,15 +1,17 @@
-"""Judging again only what changed: in go a submission and what is remembered, out comes its whole verdict."""
+"""Judging only what is new: in go a submission and what is remembered, out comes its whole verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from tinytorch.course.module import Module
-from tinytorch.grading.judge import CHANCE, Progress, judge
+from tinytorch.grading.judge import CHANCE, Progress, judge, shortcuts
 from tinytorch.grading.memory import Keys, Memory, Tested, environment, keys, recall, remembered
 from tinytorch.grading.submission import Submission
-from tinytorch.grading.verdict import Verdict
+from tinytorch.grading.verdict import KernelVerdict, Verdict
 
 
 def judge_changed(
@@ -44,6 +46,40 @@ def judge_changed(
     verdict.cells = [fresh.get(name) or known[name] for name in asked]
     verdict.count(hidden=module.hidden is not None)
     return Tested(verdict, frozenset(set(asked) - fresh.keys())), found
+
+
+def judge_in_class(
+    submission: Submission,
+    module: Module,
+    passed: dict[str, KernelVerdict],
+    *,
+    sandbox: str,
+    hidden: Path,
+    only: Collection[str] | None = None,
+) -> Verdict:
+    """Judge one of many submissions: a kernel whose code has passed every test in another one passes here.
+
+    Args:
+        passed: what this process has seen pass, by the digest of the code that it rests on; added to. Nothing
+            else is shared, and nothing comes from or goes to a submission that takes a shortcut anywhere.
+        only: the kernels to judge, by default all of the module's.
+
+    Raises UserError as `judge` does.
+    """
+    module, cells = replace(module, hidden=hidden), submission.cells()
+    if shortcuts(cells, list(module.points), module):
+        return judge(submission, module, sandbox=sandbox, only=only)
+    asked = [name for name in module.points if only is None or name in only]
+    found = keys(cells, module, environment(module, sandbox)).flawless
+    known = {name: passed[key] for name, key in found.items() if name in asked and key and key in passed}
+    verdict = judge(submission, module, sandbox=sandbox, only=set(asked) - known.keys())
+    fresh = {cell.name: cell for cell in verdict.cells}
+    for name, cell in fresh.items():
+        if (key := found[name]) and cell.flawless() and cell.settled:
+            passed[key] = deepcopy(cell)
+    verdict.cells = [fresh.get(name) or deepcopy(known[name]) for name in asked]
+    verdict.count(hidden=True)
+    return verdict
 
 
 def _remember(memory: Memory, verdict: Verdict, found: Keys) -> None:

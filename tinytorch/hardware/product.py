@@ -81,7 +81,8 @@ class BlockedProduct:
         depth = in_place_depth(M, K, N, dtype)
         if not depth or not A.flags.carray or not B.flags.carray:
             return False
-        mailbox, members = helpers(worthwhile_members(M, K, N))
+        worth = worthwhile_members(M, K, N)
+        mailbox, members = helpers(worth) if worth > 1 else (None, 1)
         if members > 1:
             self.share_in_place(mailbox, pieces_of_product(M, N, dtype, members), A, B, C, depth)
         else:
@@ -95,7 +96,8 @@ class BlockedProduct:
         if not C.size or not K:
             C[:] = 0  # a sum of nothing
             return
-        mailbox, members = helpers(worthwhile_members(M, K, N))
+        worth = worthwhile_members(M, K, N)
+        mailbox, members = helpers(worth) if worth > 1 else (None, 1)
         pieces = pieces_of_product(M, N, dtype, members)
         high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
         tile_rows, tile_cols = tile_shape(dtype)

@@ -80,11 +80,11 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     ],
     "cache_friendly_matmul": [
         ("helper called with one argument less", "B_panels, (j - j0) // wide, C, i, j, k1 - k0, k0 > 0",
-         "B_panels, (j - j0) // wide, C, i, j, k1 - k0", ("`multiply_tile(`", "the argument `accumulate` is missing in the call")),
+         "B_panels, (j - j0) // wide, C, i, j, k1 - k0", ("`multiply_tile(`", "the argument `accumulate` is missing in the call of `multiply_tile`")),
         ("true division in an index", "A_panels[(i - i0) // high, (i", "A_panels[(i - i0) / high, (i",
          ("`A_panels[(i - i0) / high, (i - i0) % high, k - k0] = A[i, k]`", "use //")),
         ("last block dropped", "range(0, rows, block_rows)", "range(0, rows - rows % block_rows, block_rows)",
-         ("elements are wrong", "0: never computed")),
+         ("are wrong: ", "0: never computed")),
         ("out of memory", "C = np.zeros((A.shape[0], B.shape[1]), dtype)", "C = np.zeros((10**7, 10**6), dtype)",
          ("`C = np.zeros((10**7, 10**6), dtype)`", "out of memory: an array of shape (10000000, 1000000)")),
         ("endless loop", "for i0 in range(0, rows, block_rows):\n", "i0 = 0\n            while i0 < rows:\n",
@@ -92,7 +92,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     ],
     "parallel_relu": [
         ("last chunk lost", "chunk = -(-len(flat) // num_workers)", "chunk = len(flat) // num_workers",
-         ("elements are wrong", "the last")),
+         ("is the last chunk complete?", "(the last ")),
         ("name misspelt in a worker", "result[part] += flat", "results[part] += flat",
          ("`results[part] += flat.dtype.type(0)`", "name 'results' is not defined")),
         ("worker handed to the pool by its result", "pool.map(work, range(num_workers))", "pool.map(work(0), range(num_workers))",
@@ -101,7 +101,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     "parallel_batch_processing": [
         ("results in the order of completion", "enumerate(futures)",
          "enumerate(__import__('concurrent.futures').futures.as_completed(futures))",
-         ("later items finish first here",)),
+         ("in the order of the items, [9, 1, 4], got",)),
         ("no note", "error.add_note(f\"batch item {index}\")", "pass",
          ("expected the note 'batch item 3' on the exception",)),
         ("pool shut down before it is used", "        futures = [pool", "        pool.shutdown()\n        futures = [pool",
@@ -109,7 +109,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     ],
     "quantized_matmul": [
         ("cast instead of clip", "np.clip(np.rint(x / scale), -127, 127).astype(np.int8)", "np.rint(x / scale).astype(np.int64).astype(np.int8)",
-         ("quantizing saturates at ±127", "They have wrapped around: a multiple of 2^8 away")),
+         ("quantizing saturates at ±127", "It is wrapped around, as a cast to int8 does it.")),
         ("loop calls what is not compiled", "C.dtype.type(A[i, k]) * B[k, j]", "to_int8(A[i, k], 1) * B[k, j]",
          ("`C[i, j] += to_int8(A[i, k], 1) * B[k, j]`", "`to_int8` is plain Python")),
         ("one scale forgotten", "(scale_A * scale_B)", "scale_A",

@@ -216,8 +216,13 @@ def _read_annotation(piece: Piece, annotation: Node | None, line: int) -> None:
             for node in ast.walk(ast.parse(each.value, mode="eval").body):
                 if isinstance(node, ast.Name):
                     piece.reads.setdefault(node.id, line)
-                if isinstance(node, ast.Call | ast.comprehension | ast.MatMult):
-                    piece.hidden.append(("a call in an annotation's text", line))
+                elif isinstance(node, ast.MatMult) or _calls_unseen(node):
+                    piece.hidden.append(("code in an annotation's text", line))
+
+
+def _calls_unseen(node: Node) -> bool:
+    """Whether this calls something other than a function that is named."""
+    return isinstance(node, ast.Call) and (not isinstance(node.func, ast.Name) or node.func.id == "getattr")
 
 
 def _is_path(value: Node) -> bool:

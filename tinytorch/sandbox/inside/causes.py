@@ -107,9 +107,15 @@ RULES = (
     ),
     Rule(
         NUMBA,
-        r"[Cc]annot unify (.+?) and (.+?) for '([\w.]+?)(?:\.\d+)?'",
+        r"[Cc]annot unify (.+?) and (.+?) for '(\w+)(?:\.\d+)*'",
         "the variable `{2}` is {0} in one place and {1} in another: in compiled code it keeps one type",
         "a variable has one type in one place and another elsewhere: in compiled code it keeps one type",
+    ),
+    Rule(
+        NUMBA,
+        r"[Cc]annot unify (.+?) and (.+?) for ",
+        "a value is {0} in one case and {1} in another: in compiled code it keeps one type",
+        "a value has one type in one case and another elsewhere: in compiled code it keeps one type",
     ),
     Rule(
         NUMBA,
@@ -197,6 +203,12 @@ RULES = (
     Rule("AttributeError", r"'([\w.]+)' object has no attribute '(\w+)'", "no attribute '{1}' on a {0}"),
     Rule("AttributeError", r"has no attribute '(\w+)'", "no attribute '{0}'"),
     Rule("ModuleNotFoundError", r"No module named '(\w+)'", "no module '{0}'"),
+    Rule(
+        "TypeError",
+        r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: '(\w+)'",
+        "the argument `{1}` is missing in the call of `{0}`",
+        "an argument is missing in a call",
+    ),
     Rule(
         "TypeError",
         r"'NoneType' object is not (\w+)",

@@ -5,7 +5,9 @@ Numba raises at the call of a loop; the line inside the loop stands in its messa
 
 from __future__ import annotations
 
+import ast
 import linecache
+import os
 import re
 from collections.abc import Callable, Iterator
 
@@ -15,6 +17,7 @@ Place = tuple[str, int]  # a file, and a line of it
 IN_A_LOOP = re.compile(
     r'\bat (?P<file>\S[^\n]*?) \((?P<line>\d+)\)|File "(?P<other>[^"\n]+)", line (?P<number>\d+)'
 )
+ARGUMENTS = re.compile(r"(\w+)\(\) (?:missing|takes|got an unexpected)")
 UNDEFINED = re.compile(r"NameError: name '(\w+)' is not defined(?:.*?<function (\w+) at 0x)?", re.DOTALL)
 
 
@@ -36,7 +39,15 @@ def locate(
     passed = [place for place in _passed_through(error) if is_theirs(place[0])]
     own = [place for place in passed if not is_given(place[0])]
     places = own or passed
-    return places[-1] if places else None
+    return _where_it_calls(error, places[-1]) if places else None
+
+
+def _where_it_calls(error: BaseException, place: Place) -> Place:
+    """The place, or, of a call with wrong arguments that stands in a compiled loop, the line of that call."""
+    called = ARGUMENTS.match(str(error)) if isinstance(error, TypeError) else None
+    if called is None or called[1] in linecache.getline(*place):
+        return place
+    return place[0], _first_use(called[1], None, place[0]) or place[1]
 
 
 def _passed_through(error: BaseException) -> Iterator[Place]:
@@ -53,23 +64,28 @@ def _passed_through(error: BaseException) -> Iterator[Place]:
 
 def _inside_a_loop(message: str, loc: object) -> Iterator[Place]:
     """The lines that a message of Numba's names, the innermost last; it names that one first."""
+    if "typing of argument at" in message:  # what is wrong stands in the call
+        return
     places = [
-        (found["file"] or found["other"], int(found["line"] or found["number"]))
+        (os.path.abspath(found["file"] or found["other"]), int(found["line"] or found["number"]))
         for found in IN_A_LOOP.finditer(message)
     ]
     if not places and loc is not None:
         places = [(str(getattr(loc, "filename", "")), int(getattr(loc, "line", 0) or 1))]
     yield from reversed(places)
     missing = UNDEFINED.search(message)
-    if missing and places and (line := _first_use(missing[1], missing[2], places[0])):
+    if missing and places and (line := _first_use(missing[1], missing[2], places[0][0])):
         yield places[0][0], line
 
 
-def _first_use(name: str, function: str | None, place: Place) -> int | None:
-    """Where a name is used first: in this function, or else from the line of the place on."""
-    lines = linecache.getlines(place[0])
-    begins = [n for n, line in enumerate(lines) if function and re.match(rf"\s*def {function}\b", line)]
-    first = begins[-1] if begins else place[1] - 1
-    return next(
-        (n for n, line in enumerate(lines[first:], first + 1) if re.search(rf"\b{name}\b", line)), None
-    )
+def _first_use(name: str, function: str | None, file: str) -> int | None:
+    """The line where a name is used first in this file, or in this function of it."""
+    try:
+        tree: ast.AST = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            tree = node
+    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    return min(lines, default=None)

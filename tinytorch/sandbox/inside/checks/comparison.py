@@ -70,6 +70,10 @@ def describe(
     found = marks.of_other_formulas(got, mistaken or {}, close) or marks.of_values(
         got, expected, wrong, close
     )
+    if wrong.sum() == 1:
+        found = (
+            found.replace("They are all", "It is").replace("They are", "It is").replace("They have", "It has")
+        )
     lines = [places.in_words(wrong) + (f" {found}" if found else "")]
     at = f"{list(first)}: " if first else ""
     lines.append(f"{at}expected {_number(expected[first])}, got {_number(got[first])}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+A_FEW = 16  # elements: fewer are not cut into blocks
 ROWS, COLUMNS = 12, 60  # of a drawing
 RIGHT, WRONG = ".", "x"
 
@@ -49,7 +50,8 @@ def _along(wrong: Any, thing: str) -> str:
     if (steps == 1).all():
         run = f"{thing}s {first} to {last}"
         if last == size - 1:
-            return f"{run} (the last {len(at)} of {size}: is the last, shorter block treated?)"
+            tail = ": is the last, shorter block treated?" if size >= A_FEW else ""
+            return f"{run} (the last {len(at)} of {size}{tail})"
         return f"{run} (the first {len(at)} of {size})" if first == 0 else f"{run} of {size}"
     if len(at) > 2 and (steps == steps[0]).all():
         return f"every {_ordinal(int(steps[0]))} {thing}, from {first} to {last}"
