@@ -132,7 +132,7 @@ def write_hidden_tests(root: Path) -> None:
 
 def write_surroundings(root: Path) -> None:
     """Everything else that a student version is put together from."""
-    for name in ("pyproject.toml", "LICENSE", ".gitignore"):
+    for name in ("LICENSE", ".gitignore"):
         (root / name).write_text(f"{name}\n", encoding="utf-8")
     package = root / "tinytorch"
     (package / "core" / "__pycache__").mkdir(parents=True)

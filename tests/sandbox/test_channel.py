@@ -17,7 +17,7 @@ from tinytorch.sandbox.inside.channel import Arguments, Forged, Late, Silent
 
 def arrive(*arrays: np.ndarray, out: list[np.ndarray] = ()) -> tuple[Arguments, list[np.ndarray]]:
     arguments = Arguments(list(arrays), out)
-    return arguments, channel.attach(os.dup(arguments.fd), arguments.describe())
+    return arguments, channel.attach(os.dup(arguments.shared.fd), arguments.describe())
 
 
 BASE = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -177,7 +177,7 @@ def test_memory_that_both_sides_write_is_neither_compared_nor_copied():
 def test_the_shared_file_cannot_be_cut():
     arguments = Arguments([np.zeros(1000)])
     with pytest.raises(OSError):
-        os.truncate(arguments.fd, 10)
+        os.truncate(arguments.shared.fd, 10)
 
 
 @pytest.fixture

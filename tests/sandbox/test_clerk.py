@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from os import dup
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,6 +64,6 @@ def test_the_callee_sees_what_is_written_while_it_works():
     batch = [np.zeros(2, np.int64), np.zeros(2, np.int64)]
     arguments = channel.Arguments(batch)
     here = arguments.live([batch[1]])[0]
-    there = channel.attach(arguments.fd, arguments.describe())
+    there = channel.attach(dup(arguments.shared.fd), arguments.describe())
     here[1] = 7
     assert [each.tolist() for each in there] == [[0, 0], [0, 7]]

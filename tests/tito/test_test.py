@@ -1,7 +1,9 @@
 """`tito test`: the student's last edit is what is tested; what did not run never counts as passed."""
 
 import json
+import os
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,19 @@ def test_an_endless_inline_check_ends(graded_course, tito):
     assert answer.code == 1
     assert cells(answer)["double"]["points"]["earned"] == 60
     assert cells(answer)["shift"]["inline"]["passed"] is False
+
+
+def test_it_says_what_was_tested_and_when_that_was_saved(course, tito):
+    """What Jupyter holds and has not saved cannot be seen from here."""
+    tito("sync")
+    os.utime(course.notebook, (0, time.mktime((2026, 1, 2, 3, 4, 5, 0, 0, -1))))
+    assert f"Tested {course.notebook}, as saved at 03:04:05" in tito("test").out
+
+
+def test_it_says_when_another_copy_of_the_framework_is_the_installed_one(course, tito):
+    (course.root / "tinytorch").mkdir()
+    (course.root / "tinytorch" / "__init__.py").touch()
+    assert f"python -m pip install -e {course.root}" in tito("test").out
 
 
 PART = """

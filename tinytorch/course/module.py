@@ -141,6 +141,15 @@ def load_module(name_or_path: str | Path = "kernels", start: Path | None = None)
     return module
 
 
+def other_copy(module: Module) -> str | None:
+    """What to say where this folder has a framework of its own and another copy's is installed; else None."""
+    installed = Path(tinytorch.__file__).resolve().parent
+    own = module.root / "tinytorch"
+    if installed == own or not (own / "__init__.py").exists():
+        return None
+    return f"{installed} is installed, not this folder's own: python -m pip install -e {module.root}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'kernels'?`, or nothing where no known name is close."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1)

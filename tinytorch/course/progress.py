@@ -8,7 +8,7 @@ import tinytorch
 from tinytorch.course.cells import check_structure, graded_cells, is_attempted
 from tinytorch.course.errors import UserError
 from tinytorch.course.export import export
-from tinytorch.course.module import Module
+from tinytorch.course.module import Module, other_copy
 from tinytorch.course.notebook import read_notebook
 from tinytorch.course.parts import missing_packages
 
@@ -46,15 +46,6 @@ def package(module: Module) -> Item:
     """Whether `import tinytorch` finds the course folder's own package, and not that of another copy."""
     other = other_copy(module)
     return Item("package", other is None, other or str(Path(tinytorch.__file__).resolve().parent))
-
-
-def other_copy(module: Module) -> str | None:
-    """What to say where this folder has a framework of its own and another copy's is installed; else None."""
-    installed = Path(tinytorch.__file__).resolve().parent
-    own = module.root / "tinytorch"
-    if installed == own or not (own / "__init__.py").exists():
-        return None
-    return f"{installed} is installed, not this folder's own: python -m pip install -e {module.root}"
 
 
 def files(module: Module) -> Item:

@@ -28,9 +28,13 @@ from tinytorch.course.module import MODULE_FILE, Module, load_module
 from tinytorch.course.notebook import SCRIPT_FORMAT, read_notebook
 from tinytorch.course.pairing import sync
 
-SHARED_FILES = ("pyproject.toml", "LICENSE", ".gitignore")
+SHARED_FILES = ("LICENSE", ".gitignore")
 SHARED_FOLDERS = ("tinytorch", "tests/core")
-TEMPLATES = {"README.md": "README.md", "test_kernels.py": "tests/test_kernels.py"}  # in course/student
+TEMPLATES = {  # in course/student
+    "README.md": "README.md",
+    "pyproject.toml": "pyproject.toml",
+    "test_kernels.py": "tests/test_kernels.py",
+}
 LEFT_BEHIND = ("__pycache__", "*.pyc", "*.nbi", "*.nbc", ".ipynb_checkpoints", ".*_cache")
 OLDEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)  # the same files make the same zip
 

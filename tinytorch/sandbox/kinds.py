@@ -12,6 +12,7 @@ from tinytorch.sandbox.bubblewrap import bubblewrap, visible
 from tinytorch.sandbox.inside import landlock, seccomp
 
 SANDBOXES = ("bubblewrap", "landlock", "none")
+LINUX = sys.platform == "linux" and hasattr(os, "fork")  # elsewhere a student's own notebook is all that runs
 MEANING = {
     "bubblewrap": "namespaces of its own for every submission",
     "landlock": "Landlock and a filter of system calls, where namespaces are forbidden",
@@ -22,6 +23,8 @@ MEANING = {
 @cache
 def obstacle(sandbox: str) -> str | None:
     """Why this kind does not work here, or None."""
+    if sandbox != "none" and not LINUX:
+        return "sandboxes need Linux"
     if sandbox == "bubblewrap" and bubblewrap() is None:
         return "bubblewrap is missing, or this system forbids user namespaces"
     if sandbox == "landlock":
@@ -71,6 +74,11 @@ def require(sandbox: str) -> None:
     if others:
         raise UserError(
             f"The {sandbox} sandbox does not work here: {reason}.", f"Pass `--sandbox {others[0]}`."
+        )
+    if not LINUX:
+        raise UserError(
+            f"A class cannot be graded safely here: {reason}.",
+            "Grade on Linux: on Windows in WSL, elsewhere in a container or a virtual machine.",
         )
     raise UserError(
         f"No sandbox works here: {reason}.",

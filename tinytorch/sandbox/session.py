@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import socket
@@ -20,6 +19,8 @@ from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavaila
 from tinytorch.sandbox.inside import channel, operands, values
 from tinytorch.sandbox.inside.causes import headline
 from tinytorch.sandbox.inside.location import file_of
+from tinytorch.sandbox.plain import Plain
+from tinytorch.sandbox.processes import Started
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
@@ -63,13 +64,14 @@ class Session:
 
     def __init__(
         self,
-        zygote: Zygote,
+        zygote: Zygote | Plain,
         cells: list[Cell],
         check: bool = False,
         on_check: Callable[[str], None] | None = None,
     ):
         self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
         self.link: socket.socket | None = None
+        self.started: Started
         self.watchdog: Watchdog
         self.refill()
         self.on_check = on_check  # called with the kernel's name before its check runs
@@ -166,12 +168,14 @@ class Session:
             raise OutOfTime("the submission's time is spent") if self.spent else Died("there is no process")
         args, kwargs = arguments or ([], {})
         packed = values.pack((args, kwargs))
-        shared = channel.Arguments(packed.arrays, operands.out_of(request.get("function"), args, kwargs))
+        out = operands.out_of(request.get("function"), args, kwargs)
+        shared = channel.Arguments(packed.arrays, out, self.started.folder)
         request = {
             **request,
             "token": secrets.token_hex(8),
             "value": packed.header,
             "arrays": shared.describe(),
+            "memory": shared.shared.name,
         }
         wall_s = wall_s or min(self.limits.call_wall_s, self.budget.left_s)
         try:
@@ -202,7 +206,8 @@ class Session:
         if request.get("check"):
             left = self._while_not_stuck(clock, wall_s)
         try:
-            channel.send(link, request, fds=[shared.fd], left=left)
+            fds = [] if shared.shared.name else [shared.shared.fd]
+            channel.send(link, request, fds=fds, left=left)
             reply, parts = channel.receive(link, left)
         finally:
             self.elapsed_s = time.perf_counter() - start
@@ -230,7 +235,7 @@ class Session:
 
     def _printed(self) -> str:
         """What the submission has printed so far, and the dumps of its process."""
-        printed = os.pread(self.output_fd, (self.limits.output_kb + stuck.ROOM_KB) * 1024, 0)
+        printed = bytes(self.started.output.memory)
         return printed.rstrip(b"\0").decode("utf-8", "replace")
 
     def _result(self, reply: dict, parts: list[bytearray], hidden: bool) -> Any:
@@ -293,7 +298,8 @@ class Session:
 
     def _begin(self) -> None:
         self.home = tempfile.mkdtemp(prefix="tinytorch-home-")
-        self.link, self.output_fd = self.zygote.begin(self.home)
+        self.started = self.zygote.begin(self.home)
+        self.link = self.started.link
         group = self.zygote.group
         self.kills = group.memory_kills() if group else 0
         memory_mb = None if group else self.limits.memory_mb
@@ -325,6 +331,6 @@ class Session:
         self.cpu_s -= self.watchdog.cpu_used
         self.zygote.end()
         self.printed = self._printed()
-        os.close(self.output_fd)
+        self.started.output.close()
         self.output = stuck.without_dumps(self.printed)
         shutil.rmtree(self.home, ignore_errors=True)

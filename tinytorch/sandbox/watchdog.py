@@ -9,11 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 TICK_S = 0.05
 ROUNDS = 10
 CROWD = 24  # processes and threads: more than any kernel needs for its speed
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc/self/stat").exists()  # else psutil measures
+STOP, KILL = (
+    getattr(signal, name, signal.SIGTERM) for name in ("SIGSTOP", "SIGKILL")
+)  # Windows ends at once
 
 
 class Watchdog(threading.Thread):
@@ -74,9 +80,9 @@ def kill(pids: Callable[[], list[int]]) -> None:
     """Stop all of them, so that none forks meanwhile, then end them; again while new ones are found."""
     for _ in range(ROUNDS):
         found = pids()
-        for number in (signal.SIGSTOP, signal.SIGKILL):
+        for number in (STOP, KILL):
             for pid in found:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
+                with contextlib.suppress(OSError):  # it is gone, or not ours
                     os.kill(pid, number)
         if not found:
             return
@@ -114,15 +120,27 @@ def _threads(pid: int) -> list[int]:
 
 def _cpu_and_threads(pid: int) -> tuple[float, int] | None:
     """CPU seconds, those of ended children included, and the number of threads: proc_pid_stat(5)."""
+    if not PROC:
+        return _of(pid, lambda process: (sum(process.cpu_times()[:4]), process.num_threads()))
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return sum(map(int, fields[11:15])) / CLOCK_TICKS, int(fields[17])
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK"), int(fields[17])
+
+
+def _of(pid: int, measure: Callable[[psutil.Process], Any]) -> Any:
+    """What psutil measures of a process; None where it is gone."""
+    try:
+        return measure(psutil.Process(pid))
+    except psutil.Error:
+        return None
 
 
 def _memory(pid: int) -> int:
     """Bytes of memory, pages shared with others counted in part, and those in files that have no name."""
+    if not PROC:
+        return _of(pid, lambda process: process.memory_info().rss) or 0
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         resident = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import psutil
-
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Limits
 from tinytorch.sandbox import confine, kinds
@@ -29,9 +27,10 @@ from tinytorch.sandbox.bubblewrap import (
 )
 from tinytorch.sandbox.cgroup import ControlGroup
 from tinytorch.sandbox.inside import channel
+from tinytorch.sandbox.plain import Plain
+from tinytorch.sandbox.processes import START_S, Started, tree
 from tinytorch.sandbox.stuck import ROOM_KB
 
-START_S = 120  # Numba's import and first compilation on a slow, busy machine
 TRIES = 3  # a machine that is out of processes or memory for a moment is no verdict
 
 
@@ -39,7 +38,6 @@ class Zygote:
     """A warm process that forks submissions, one at a time; each has its own namespaces where `nested`."""
 
     def __init__(self, sandbox: str, limits: Limits, hide: tuple[Path, ...] = ()):
-        kinds.require(sandbox)
         self.sandbox, self.limits, self.hide = sandbox, limits, hide
         self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
         stage(self.folder)
@@ -107,11 +105,7 @@ class Zygote:
         )
 
     def _tree(self) -> set[int]:
-        try:
-            process = psutil.Process(self.process.pid)
-            return {self.process.pid, *(child.pid for child in process.children(recursive=True))}
-        except psutil.NoSuchProcess:
-            return set()
+        return tree(self.process.pid)
 
     def submission_pids(self) -> list[int]:
         """The processes that belong to the submission now running."""
@@ -121,8 +115,8 @@ class Zygote:
             running = self._tree()
         return sorted(running - self.baseline)
 
-    def begin(self, home: str) -> tuple[socket.socket, int]:
-        """Fork the process of a submission: its channel, and the file that takes what it prints.
+    def begin(self, home: str) -> Started:
+        """Fork the process of a submission.
 
         Raises UserError where that fails several times over.
         """
@@ -146,7 +140,7 @@ class Zygote:
             self.end()
         self.used = True
 
-    def _fork(self, home: str) -> tuple[socket.socket, int]:
+    def _fork(self, home: str) -> Started:
         limits = asdict(self.limits)
         settings = {
             "isolate": self.nested,
@@ -159,14 +153,14 @@ class Zygote:
             | {name: limits[name] for name in ("memory_mb", "processes", "file_mb")},
         }
         ours, theirs = socket.socketpair()
-        output = channel.shared_file((self.limits.output_kb + ROOM_KB) * 1024)
+        output = channel.Shared((self.limits.output_kb + ROOM_KB) * 1024)
         with theirs:
-            self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output])
+            self._ask({"do": "begin", "settings": settings}, START_S, fds=[theirs.fileno(), output.fd])
         try:
             channel.receive(ours, channel.within(START_S))
         except (channel.Silent, channel.Late, channel.Forged) as error:
             raise self._broken() from error
-        return ours, output
+        return Started(ours, output)
 
     def end(self) -> None:
         """Kill every process of the submission and wait until all are gone."""
@@ -191,19 +185,25 @@ class Zygote:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_zygotes: dict[tuple, Zygote] = {}
+_zygotes: dict[tuple, Zygote | Plain] = {}
 _starting = threading.Lock()
 
 
-def warm_zygote(sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission") -> Zygote:
-    """This process's warm zygote for these settings; started once, ended with the process."""
+def warm_zygote(
+    sandbox: str, limits: Limits, hide: tuple[Path, ...], role: str = "submission"
+) -> Zygote | Plain:
+    """This process's warm zygote for these settings; started once, ended with the process.
+
+    Elsewhere than on Linux, where nothing forks (or not safely: macOS), it is a `Plain` process.
+    """
     hide = () if sandbox == "none" else to_cover(hide)
     key = (os.getpid(), sandbox, limits, hide, role)
     with _starting:  # a thread may warm up what another one asks for next
         if key not in _zygotes:
             if not _zygotes:
                 atexit.register(close)
-            _zygotes[key] = Zygote(sandbox, limits, hide)
+            kinds.require(sandbox)
+            _zygotes[key] = Zygote(sandbox, limits, hide) if kinds.LINUX else Plain(limits)
         return _zygotes[key]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -133,7 +134,7 @@ def _test_kernels(module: Module, names: list[str], everything: bool, as_json: b
             cell["remembered"] = cell["name"] in tested.remembered
         print_json(answer)
     else:
-        _show(tested, tests.unexported)
+        _show(tested, tests.unexported, module)
     raise typer.Exit(0 if tested.verdict.passed else 1)
 
 
@@ -147,11 +148,16 @@ def _run(tests: Round, names: list[str], everything: bool, quiet: bool) -> Teste
         return tests.run(names, everything, lambda kernel, what: line.update(escape(f"{kernel}: {what}")))
 
 
-def _show(tested: Tested, unexported: str) -> None:
+def _show(tested: Tested, unexported: str, module: Module) -> None:
     from rich.markup import escape
 
+    from tinytorch.course.module import other_copy
+
     page, report = console(), tested.verdict
-    page.print(f"Tested {escape(str(report.file))}", soft_wrap=True)
+    saved = time.strftime("%H:%M:%S", time.localtime(module.notebook.stat().st_mtime))
+    page.print(f"Tested {escape(str(report.file))}, as saved at {saved}", soft_wrap=True)
+    if other := other_copy(module):
+        page.print(f"{mark(False)} {escape(other)}", soft_wrap=True)
     if page.width < NARROW:
         for cell in report.cells:
             page.print(one_line(cell), soft_wrap=True)

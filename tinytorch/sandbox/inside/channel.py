@@ -6,6 +6,7 @@ the grader's end takes every byte it reads for a possible forgery and ignores de
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -158,13 +159,46 @@ class Extent:
         return mask
 
 
+class Shared:
+    """Zeroed memory that two processes see: a sealed file without a name, or one in `folder`, where given.
+
+    name: None for a file whose descriptor has to be passed
+    """
+
+    def __init__(self, size: int, folder: str | None = None):
+        self.name: str | None = None
+        if folder is not None:
+            self.fd, self.name = tempfile.mkstemp(dir=folder, prefix="shared-")
+        elif hasattr(os, "memfd_create"):
+            self.fd = os.memfd_create("arguments", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        else:
+            with tempfile.TemporaryFile() as file:
+                self.fd = os.dup(file.fileno())
+        os.truncate(self.fd, size)
+        self.memory = mmap.mmap(self.fd, size)
+        if folder is None and hasattr(os, "memfd_create"):
+            import fcntl  # its size is settled: nobody can pull the memory away from under the other
+
+            fcntl.fcntl(
+                self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            )
+
+    def close(self) -> None:
+        with contextlib.suppress(BufferError):  # an array over it is still in use
+            self.memory.close()
+        os.close(self.fd)
+        if self.name is not None:
+            with contextlib.suppress(OSError):  # Windows keeps what the other one still has open
+                os.unlink(self.name)
+
+
 class Arguments:
-    """Arrays laid out in a sealed shared file so that their aliasing, strides and alignment survive.
+    """Arrays laid out in shared memory so that their aliasing, strides and alignment survive.
 
     Views that overlap share one extent, as they share memory here. The callee may write to those in `out`.
     """
 
-    def __init__(self, arrays: list[np.ndarray], out: Sequence[np.ndarray] = ()):
+    def __init__(self, arrays: list[np.ndarray], out: Sequence[np.ndarray] = (), folder: str | None = None):
         self.arrays = arrays
         self.out = [array for array in out if array.flags.writeable]
         self.extents: list[Extent] = []
@@ -178,9 +212,12 @@ class Arguments:
             extent.start = size + -(size - extent.low) % ALIGNMENT
             size = extent.start + extent.high - extent.low
         self.size = max(size, ALIGNMENT)  # an empty array's memory, too, is somewhere
-        self.fd = shared_file(self.size)
+        self.shared = Shared(self.size, folder)
         for extent in self.extents:
-            _write_all(self.fd, extent.memory().data, extent.start)
+            self._copy_of(extent)[...] = extent.memory()
+
+    def _copy_of(self, extent: Extent) -> np.ndarray:
+        return np.frombuffer(self.shared.memory, np.uint8, extent.high - extent.low, extent.start)
 
     def describe(self) -> list[list]:
         """`[dtype, shape, strides, offset, writeable]` of each array."""
@@ -197,7 +234,7 @@ class Arguments:
 
     def live(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Some of the arrays, in the very memory that the callee works on."""
-        return attach(os.dup(self.fd), [self._description(array) for array in arrays])
+        return [_over(self.shared.memory, *self._description(array)) for array in arrays]
 
     def _offset(self, array: np.ndarray) -> int:
         address = array.__array_interface__["data"][0]
@@ -213,7 +250,7 @@ class Arguments:
         changed = None
         for extent in self.extents:
             sent = extent.memory()
-            now = np.frombuffer(_read_all(self.fd, len(sent), extent.start), np.uint8)
+            now = self._copy_of(extent).copy()  # what is compared must not change meanwhile
             if np.array_equal(now, sent):
                 continue
             out = extent.mask(self.out)
@@ -229,11 +266,12 @@ class Arguments:
         return next((i for i in inside if (extent.mask([self.arrays[i]]) & bytes_).any()), inside[0])
 
     def close(self) -> None:
-        os.close(self.fd)
+        self.shared.close()
 
 
-def attach(fd: int, descriptions: list[list]) -> list[np.ndarray]:
-    """The arrays of an `Arguments.describe` over its shared file."""
+def attach(file: int | str, descriptions: list[list]) -> list[np.ndarray]:
+    """The arrays of an `Arguments.describe` over its shared memory: a passed descriptor, or a file's name."""
+    fd = os.open(file, os.O_RDWR) if isinstance(file, str) else file
     memory = mmap.mmap(fd, 0)
     os.close(fd)
     return [_over(memory, *description) for description in descriptions]
@@ -245,33 +283,3 @@ def _over(
     array = np.ndarray(shape, dtype, buffer=memory, offset=offset, strides=strides)
     array.flags.writeable = writeable
     return array
-
-
-def shared_file(size: int) -> int:
-    if not hasattr(os, "memfd_create"):
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
-        os.truncate(fd, size)
-        return fd
-    import fcntl
-
-    fd = os.memfd_create("arguments", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.truncate(fd, size)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return fd
-
-
-def _write_all(fd: int, data: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(fd, data[done:], offset + done)
-
-
-def _read_all(fd: int, size: int, offset: int) -> bytearray:
-    data = bytearray()
-    while len(data) < size:
-        chunk = os.pread(fd, size - len(data), offset + len(data))
-        if not chunk:
-            raise Forged("the shared memory was cut")
-        data += chunk
-    return data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -41,7 +40,7 @@ class Local:
                 raise values.NotPlainData(operands.complaint(changed, args, kwargs))
 
     def _run(self, function: str, header: list, shared: channel.Arguments) -> Any:
-        arrays = channel.attach(os.dup(shared.fd), shared.describe())
+        arrays = shared.live(shared.arrays)
         args, kwargs = values.Unpacker(arrays, Tensor, self._operation).value(header)
         with operations.executor(kwargs) as kwargs:
             start = time.perf_counter()

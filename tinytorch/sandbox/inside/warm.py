@@ -1,0 +1,54 @@
+"""What is compiled and imported before a submission comes, so that none has to pay for it."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import scipy.sparse
+
+from tinytorch.hardware import float_tile, int8, int8_tile
+from tinytorch.sandbox.inside.signatures import keep_to_types
+
+
+def warm_up() -> None:
+    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork; see `signatures`."""
+    keep_to_types()
+    scipy.sparse.csr_array(np.eye(2))
+    numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
+
+
+def warm_up_for_a_class() -> None:
+    """Pay also for what Numba compiles of its own, and for the register tiles that a kernel calls.
+
+    Numba's first assignment to a slice takes 7 times as long as the next.
+    """
+    typical(np.ones((4, 4), np.float32), np.ones((4, 4), np.int8), np.arange(4, dtype=np.int32))
+    for dtype in (numba.float32, numba.float64, numba.int64):
+        for asks in (True, False):
+            float_tile.compiled_tile(dtype, asks)
+    int8_tile.compiled_tile(int8.quantized_tile())
+
+
+@numba.njit(nogil=True)
+def typical(x, narrow, places):
+    """What kernels are made of: new arrays, slices, views, arithmetic on elements and on arrays, bounds."""
+    panel = np.zeros((4, 4), x.dtype)
+    panel[:2, :3] = x[1:4, :2].T
+    panel[0, :2] = x[0, 2:]
+    total = x.dtype.type(0)
+    for first in range(0, x.shape[0], 3):
+        for i in range(first, min(first + 3, x.shape[0])):
+            row, part = x[i], panel[i, 1:3]
+            for j in range(len(part)):
+                part[j] += row[j] * x[i, j] + panel.dtype.type(narrow[i, j])
+            for j in range(places[0], places[1]):
+                panel[i, places[j]] += row[j] * narrow[j, i]
+                total += max(row[j], total)
+    whole, rest = divmod(x.shape[0], 3)
+    return (
+        min(whole, rest),
+        np.round(panel * 2.0 + x).sum(),
+        np.empty(3, np.int32),
+        np.maximum(x[0, 0], 0),
+        total,
+    )
