@@ -66,7 +66,8 @@ class Reach:
         others = [entry for entry in self.submission.entries if entry not in self.entries]
         found = [entry for entry in others if entry.piece.kind != "import" and self.changes(entry)]
         for entry in found:
-            self.carriers |= self.known_as(entry)
+            if self.changes(entry, looking=False):
+                self.carriers |= self.known_as(entry)
         self.waiting += found
         return bool(found)
 
@@ -92,7 +93,8 @@ class Reach:
         fooled = {name: "whole" for name, trusted in does.trusted.items() if trusted & own}
         return does.touched | fooled
 
-    def changes(self, entry: Entry) -> bool:
+    def changes(self, entry: Entry, looking: bool = True) -> bool:
+        """Whether this may change what is reached; `looking`: or finds there what the kernel has put in."""
         piece, does = entry.piece, entry.piece.effects
         if self.carriers & (piece.reads.keys() | piece.maybe):
             return True
@@ -101,14 +103,14 @@ class Reach:
             return True
         if does.stores_any or any(name in self.attributes or _is_special(name) for name in stores):
             return True
-        if any(self.changes_name(name, how) for name, how in self.touched(does).items()):
+        if any(self.changes_name(name, how, looking) for name, how in self.touched(does).items()):
             return True
         own = self.attributes & self.owns - self.submission.library.names
         if any(name in own and how in CHANGING for name, how in does.touched_attributes.items()):
             return True
         return bool(does.passed_on) and self.hands_on_a_module(entry)
 
-    def changes_name(self, name: str, how: str) -> bool:
+    def changes_name(self, name: str, how: str, looking: bool = False) -> bool:
         if name in self.carriers:
             return True
         if name not in self.names or not self.submission.is_state(name):
@@ -117,7 +119,7 @@ class Reach:
             return how == "used" and self.is_cached(name)
         if how in ("deep", "handed") and self.is_decorated(name):
             return False
-        return how in CHANGING or not self.submission.is_flat(name) or self.is_filled(name)
+        return how in CHANGING or not self.submission.is_flat(name) or (looking and self.is_filled(name))
 
     def is_filled(self, name: str) -> bool:
         """Whether the kernel itself puts things that are not plain into this object."""

@@ -191,7 +191,8 @@ _PYTHON = """
     thread_time strftime now timedelta total_seconds isoformat
     warn warn_explicit simplefilter filterwarnings catch_warnings resetwarnings
     getLogger debug info warning error exception critical log basicConfig DEBUG INFO WARNING ERROR setLevel
-    isEnabledFor NullHandler StreamHandler FileHandler Formatter setFormatter addHandler print_exc format_exc
+    isEnabledFor NullHandler StreamHandler FileHandler Formatter setFormatter handlers filters addHandler
+    print_exc format_exc
     collect disable enable isenabled freeze
     Thread Lock RLock Event Condition Semaphore BoundedSemaphore Barrier Timer local current_thread start
     acquire release locked wait notify notify_all is_set is_alive active_count get_ident daemon
