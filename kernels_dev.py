@@ -777,7 +777,7 @@ with single_threaded():
         rates[f"matmul_baseline, n = {n}"] = 2 * n**3 / median_s(matmul_baseline, *random_pair(n), repeats=3)
         rates[f"NumPy's @, n = {n}"] = 2 * n**3 / median_s(np.matmul, *random_pair(n))
 for name, rate in rates.items():
-    print(f"{name:28}{rate / 1e9:10.3f} GFLOP/s")
+    print(f"{name:28}{rate / 1e9:12.5f} GFLOP/s")
 in_python, compiled = rates["the same in Python, n = 96"], rates["matmul_baseline, n = 96"]
 measured("compiled loops / Python, n = 96", compiled / in_python, "x")
 measured(
@@ -2236,12 +2236,12 @@ with inline_check("tiled_product"):
 A, B = random_pair(16)
 print(f"on the {hardware.cuda_device()}: equal is", end=" ")
 print(np.array_equal(tiled_product(A, B), tiled_product(A, B, on="cuda")))
-A, B = random_pair(512)
+A, B = random_pair(256)
 rates = {
-    product: 2 * 512**3 / median_s(product, A, B, repeats=3) / 1e9 for product in (tiled_product, np.matmul)
+    product: 2 * 256**3 / median_s(product, A, B, repeats=3) / 1e9 for product in (tiled_product, np.matmul)
 }
 print(
-    f"512 x 512 on {num_threads()} threads: {rates[tiled_product]:.2f} GFLOP/s, NumPy's @ {rates[np.matmul]:.0f}"
+    f"256 x 256 on {num_threads()} threads: {rates[tiled_product]:.2f} GFLOP/s, NumPy's @ {rates[np.matmul]:.0f}"
 )
 
 # %% [markdown]

@@ -18,6 +18,7 @@ from tinytorch.course.export import export
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.pairing import sync
 from tinytorch.grading import judge
+from tinytorch.sandbox.zygote import Zygote
 from tinytorch.tito import main
 
 if TYPE_CHECKING:
@@ -316,6 +317,9 @@ def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_outlives_the_tests() -> Iterator[None]:
-    yield
+def processes() -> Iterator[None]:
+    """None is warmed up for a class, which takes longer than two small kernels; none outlives the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Zygote, "warm_up", lambda self: None)
+        yield
     judge.close()

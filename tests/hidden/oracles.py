@@ -109,6 +109,8 @@ def assert_product_tensor(result: Any, A: np.ndarray, B: np.ndarray) -> None:
 def assert_exact(result: Any, expected: np.ndarray) -> None:
     """A Tensor of the same shape, dtype and bits; NaN equals NaN, and 0.0 does not equal -0.0."""
     assert isinstance(result, TensorValue) and result.dtype == expected.dtype
+    if result.data.shape == expected.shape and result.data.tobytes() == expected.tobytes():
+        return  # the usual case, in a fraction of the time
     assert_same_numbers(result, expected)
     assert not np.logical_xor(np.signbit(result.data), np.signbit(expected))[expected == 0].any()
 

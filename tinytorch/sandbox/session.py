@@ -332,5 +332,5 @@ class Session:
         self.zygote.end()
         self.printed = self._printed()
         self.started.output.close()
-        self.output = stuck.without_dumps(self.printed)
+        self.output = stuck.without_dumps(self.printed)[: self.limits.output_kb * 1024]
         shutil.rmtree(self.home, ignore_errors=True)

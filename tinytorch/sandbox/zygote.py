@@ -84,7 +84,11 @@ class Zygote:
         """Told before each submission: from the second on this is a class, and worth a thorough warm-up."""
         self.expected += 1
         if self.expected == 2:
-            self._ask({"do": "warm"}, START_S)
+            self.warm_up()
+
+    def warm_up(self) -> None:
+        """Compile before any fork what most submissions call."""
+        self._ask({"do": "warm"}, START_S)
 
     def _ask(self, request: dict, seconds: float = 20, fds: Sequence[int] = ()) -> dict:
         left = channel.within(seconds)
