@@ -20,6 +20,11 @@ CONSTANT_MAKERS = words(
 """Calls whose results cannot be changed, or hold no functions."""
 ARRAY_MAKERS = words("empty zeros ones empty_like zeros_like ones_like arange eye panel_buffer")
 COMPILERS = words("njit jit vectorize guvectorize stencil jitclass partial lru_cache cache wraps")
+DRIVERS = words(
+    "tinytorch.hardware.streaming tinytorch.hardware.product.BlockedProduct "
+    "tinytorch.hardware.int8_product.Int8Product tinytorch.hardware.pruned.PrunedProduct"
+)
+"""What makes objects around loops that keep nothing of what they are called with."""
 READING_CALLS = CONSTANT_MAKERS | words(
     "print display repr sorted any all isinstance issubclass type hash dict set list tuple enumerate zip "
     "format callable hasattr allclose array_equal assert_allclose assert_array_equal"

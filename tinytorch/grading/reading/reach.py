@@ -84,7 +84,7 @@ class Reach:
         return does.keeps_inside or any(
             name not in self.carriers and how != "call" and self.changes_name(name, how)
             for name, how in self.touched(does).items()
-            if name in kept
+            if name in kept and not self.submission.is_driver(name)
         )
 
     def touched(self, does: Effects) -> dict[str, str]:

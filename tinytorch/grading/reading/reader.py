@@ -131,6 +131,19 @@ class Submission:
         """Whether that object's parts, at least, cannot be changed."""
         return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
 
+    def is_driver(self, name: str) -> bool:
+        """Whether this is an object of the package around loops: it keeps nothing that it is called with."""
+        return bool(self.names.get(name)) and all(map(self._binds_a_driver, self.names[name]))
+
+    def _binds_a_driver(self, entry: Entry) -> bool:
+        match getattr(entry.piece.node, "value", None):
+            case ast.Call(func=ast.Name(id=maker)):
+                return (
+                    self.paths(maker) <= changes.DRIVERS
+                    and len(self.names[maker]) == len(self.paths(maker)) == 1
+                )
+        return False
+
     @cached_property
     def compiles(self) -> bool:
         """Whether `njit` and its like are Numba's, whatever they are looked up on."""
