@@ -12,7 +12,7 @@ import pytest
 from leaks import constants, leaks, secrets
 
 from tinytorch.classroom.classroom import Classroom, generate, init, open_classroom
-from tinytorch.course.cells import SOLUTION, grade_id_of, graded_cells
+from tinytorch.course.cells import SOLUTION, grade_id_of
 from tinytorch.course.module import Module, load_module
 from tinytorch.course.notebook import read_notebook
 from tinytorch.course.versions import write_solution
@@ -74,8 +74,8 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
 def fill_in(folder: Path, module: Module) -> None:
     """Copy the solutions into a student's notebook."""
     path = folder / module.notebook.name
-    notebook, solved = nbformat.read(path, as_version=4), graded_cells(read_notebook(module.notebook))
-    sources = {cell.grade_id: cell.source for cell in solved}
+    notebook, solved = nbformat.read(path, as_version=4), read_notebook(module.notebook)
+    sources = {grade_id_of(cell): cell.source for cell in solved.cells if SOLUTION[0] in cell.source}
     for cell in notebook.cells:
         for marker in SOLUTION:
             cell.source = sources.get(grade_id_of(cell), cell.source).replace(marker, "# solved")

@@ -68,7 +68,7 @@ def test_ctrl_c_says_what_was_kept(course):
         "import os, signal, sys, threading\n"
         "from tinytorch.course import pairing\n"
         "from tinytorch.tito import main\n"
-        "pairing._read_pair = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "pairing._read_pair = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.argv = ['tito', 'sync']\n"
         "main()\n"
     )

@@ -108,7 +108,11 @@ class Round:
         notebook = self.module.notebook
         while True:
             before = digest_of_file(notebook)
-            submission = Submission.read(notebook, self.module.limits)
+            try:
+                submission = Submission.read(notebook, self.module.limits)
+            except UserError:
+                sync(self.module)  # which says how the script can bring it back
+                raise
             if digest_of_file(notebook) == before:
                 break
         check_structure(submission.notebook, self.module)

@@ -74,7 +74,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
         ("the array's own data", "x, y = array_of(x), array_of(y)", "x, y = x.data.ravel(), y.data.ravel()",
          ("`x, y = x.data.ravel(), y.data.ravel()`", "`.data` is a memoryview")),
         ("int8 wraps", "dtype, final = computing_dtype(x, y)", "dtype, final = np.result_type(x, y)",
-         ("They have wrapped around: a multiple of 2^8 away",)),
+         ("wrapped around: a multiple of 2^8 away",)),
         ("shapes that do not fit", "difference = x - y", "difference = x - y.T",
          ("`difference = x - y.T`", "the shapes (3,4) and (4,3) do not fit together")),
     ],
