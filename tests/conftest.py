@@ -146,11 +146,16 @@ def write_surroundings(root: Path) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--whole", action="store_true", help="all submissions of the bank instead of a sample")
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="all submissions of the bank instead of a sample, and what takes minutes",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the submissions that a module tests by name, only those of its `SAMPLE`, unless `--whole`."""
+    """Unless `--whole`: of the submissions that a module tests by name only those of its `SAMPLE`, and no test
+    that is marked `whole`."""
     if not config.getoption("whole"):
         left_out = [item for item in items if not _in_sample(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -158,6 +163,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _in_sample(item: pytest.Item) -> bool:
+    if item.get_closest_marker("whole"):
+        return False
     sample = getattr(getattr(item, "module", None), "SAMPLE", None)
     return sample is None or not hasattr(item, "callspec") or item.callspec.params["name"] in sample
 

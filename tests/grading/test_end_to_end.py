@@ -43,6 +43,7 @@ def test_the_librarys_product_gets_nothing():
     assert kernel.error and "`@` is the library's product" in kernel.error.message
 
 
+@pytest.mark.whole
 def test_a_loop_without_an_end_costs_only_its_kernel():
     endless = EXPORT + "def quantized_relu(x, scale=None):\n    while True:\n        pass\n"
     earned = points(judge(solved(quantized_relu=endless), MODULE))

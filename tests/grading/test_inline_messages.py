@@ -40,6 +40,7 @@ def test_there_are_three_for_each_kernel():
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_the_checks_complain_of_nothing_that_is_right():
     module = load_module(start=ROOT)
     assert set(messages(read_notebook(module.script), module, list(module.points)).values()) == {""}

@@ -1,5 +1,6 @@
 """The reader against the bank: every shortcut is refused in every kernel, nothing right is refused in any."""
 
+import nbformat
 import pytest
 from grading.bank.right import Right, right
 from grading.bank.shortcuts import Shortcut, shortcuts
@@ -42,6 +43,35 @@ def test_measuring_cells_without_their_tags_cost_nothing():
         for cell in notebook.cells:
             cell.metadata.pop("tags", None)
         assert refused(notebook) == []
+
+
+COMPARED = (
+    "A = np.ones((3, 3)); packed = pack_weights(A); print(quantized_matmul(A, packed).data - A @ A)",
+    "A = np.ones((3, 3)); print(cache_friendly_matmul(A, A).data - A @ A)",
+    "B = np.eye(3); print(pruned_matmul(B, pack_pruned_weights(B)).data - B @ B)",
+)
+TAMPERED = (
+    "_int8.pack_columns = lambda *given: given[0] @ given[1]",
+    "_product.five_loops = lambda A, B, C, *rest: np.matmul(A[0], B[0], out=C)",
+    "vars(_product)['one_row'] = lambda x, X, turned, c: np.dot(x, X, out=c)",
+    "setattr(_sparse, '_product', lambda A, B: A @ B)",
+)
+
+
+def with_scratch(code: str):
+    notebook = read_notebook(ROOT / "kernels_dev.py")
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
+    return notebook
+
+
+@pytest.mark.parametrize("code", COMPARED)
+def test_comparing_the_modules_kernels_in_a_scratch_cell_costs_nothing(code):
+    assert refused(with_scratch(code)) == []
+
+
+@pytest.mark.parametrize("code", TAMPERED)
+def test_what_drives_a_students_loops_is_not_to_be_changed(code):
+    assert refused(with_scratch(code)) != []
 
 
 def test_a_notebook_without_metadata_of_its_given_cells_costs_nothing():

@@ -147,6 +147,7 @@ def test_a_class_is_not_graded_here():
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_the_whole_notebook_has_the_same_table(tmp_path):
     tables = []
     for gaps in (True, False):

@@ -33,7 +33,7 @@ HOLDING = words("dict set list tuple enumerate zip sorted min max")
 """Calls whose results hold elements of what they are given."""
 READING_METHODS = words(
     "get keys values items copy count index join format sum mean min max std any all astype tolist item "
-    "most_common isdisjoint issubset issuperset union intersection startswith endswith total"
+    "pack multiply most_common isdisjoint issubset issuperset union intersection startswith endswith total"
 )
 READING_ATTRIBUTES = words("shape dtype ndim size nbytes itemsize strides kind char name")
 

@@ -119,6 +119,8 @@ class Reach:
             return how == "used" and self.is_cached(name)
         if how in ("deep", "handed") and self.is_decorated(name):
             return False
+        if how not in CHANGING and self.submission.is_driver(name):
+            return False
         return how in CHANGING or not self.submission.is_flat(name) or (looking and self.is_filled(name))
 
     def is_filled(self, name: str) -> bool:
