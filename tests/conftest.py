@@ -154,8 +154,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Unless `--whole`: of the submissions that a module tests by name only those of its `SAMPLE`, and no test
-    that is marked `whole`."""
+    """Unless `--whole`: of the submissions that a module tests by name only those of its `SAMPLE`.
+
+    And no test that is marked `whole`.
+    """
     if not config.getoption("whole"):
         left_out = [item for item in items if not _in_sample(item)]
         config.hook.pytest_deselected(items=left_out)
