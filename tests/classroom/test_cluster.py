@@ -35,6 +35,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_a_cluster_gives_the_marks_that_this_machine_gives(unprotected, tito, address):
     handed_in = {"alice": RIGHT, "bob": {"double": "return 2 * x"}, "carol": {}, "dora": RIGHT}
     for student, kernels in handed_in.items():

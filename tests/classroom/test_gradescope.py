@@ -88,6 +88,7 @@ def test_an_autograder_is_not_replaced_unasked(class_, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_the_script_grades_in_a_container(class_, notebook_of, tmp_path):
     """As Gradescope runs it: root in a root file system of its own, where bubblewrap cannot work."""
     try:

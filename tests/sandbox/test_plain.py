@@ -74,6 +74,7 @@ def test_what_hangs_or_dies_costs_its_call_alone(submission, function, fault):
     assert call(submission, "double", 2) == 4
 
 
+@pytest.mark.whole
 def test_where_more_is_expected_the_next_process_is_warm_before_it_is_asked_for(plain):
     for _ in range(2):
         plain.expect_one_more()

@@ -297,6 +297,7 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/tmp TMPDIR=/tm
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can become another user; this run is an ordinary one"
 )
+@pytest.mark.whole
 def test_the_same_for_an_ordinary_user():
     """The whole file once more as nobody, with the folders of Python opened to them in a mount namespace."""
     script = AS_ORDINARY_USER.format(
