@@ -19,7 +19,7 @@ from oracles import (
     values,
 )
 
-from tinytorch.hardware import num_threads
+from tinytorch.hardware.cpu import usable_cores
 from tinytorch.sandbox.inside.values import TensorValue
 
 LARGE = 1_200_007  # no multiple of any number of workers below
@@ -85,7 +85,7 @@ def test_workers_compute(kernels):
     """Most of the work on a large array is done in worker threads, at the same time as one another."""
     x = numbers((8 * LARGE,))
     assert_exact(kernels.parallel_relu(x, 2), relu(x))
-    if num_threads() < 2:
+    if usable_cores() < 2:
         return  # one core: there, falling back to one thread is right
     with kernels.watched() as used:
         result = kernels.parallel_relu(x, 2)
