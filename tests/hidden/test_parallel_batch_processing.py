@@ -58,7 +58,7 @@ def test_empty_batch(kernels):
     assert len(kernels.parallel_batch_processing([], Operation("square"))) == 0
 
 
-@pytest.mark.weight(14)
+@pytest.mark.weight(22)
 def test_items_overlap(kernels):
     """Four workers must wait at the same time: four waits take little longer than one."""
     clerk = Clerk(items=4, after_s=0.2)
@@ -150,7 +150,7 @@ def test_exception_in_a_process(kernels):
         assert type(caught.value).__name__ == error and "batch item 2" in caught.value.__notes__
 
 
-@pytest.mark.weight(14)
+@pytest.mark.weight(25)
 def test_given_executor_is_used(kernels):
     """An executor that the caller made does the work, in its own threads, and is left open for the caller."""
     assert_works(kernels)

@@ -50,7 +50,7 @@ def test_default_scales(kernels):
         assert_quantized_product(C, qA, qB, factor * 0.125)
 
 
-@pytest.mark.weight(24)
+@pytest.mark.weight(46)
 def test_saturation(kernels):
     """Values beyond the range saturate at -127 and 127; casting them to int8 wraps around instead."""
     A = np.array([[128, -128, 200, -300, 1e9, -1e30]], np.float32)
