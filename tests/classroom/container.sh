@@ -12,8 +12,8 @@ fi
 unset IN_NAMESPACES
 folder=$(realpath "$1")
 shift
-mkdir -p "$folder/changes" "$folder/work" "$folder/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/work" "$folder/root"
+mkdir -p "$folder/changes" "$folder/overlay" "$folder/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/overlay" "$folder/root"
 mount -t proc proc "$folder/root/proc"
 mount --rbind /dev "$folder/root/dev"
 cd "$folder/root"

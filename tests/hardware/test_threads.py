@@ -44,8 +44,9 @@ def test_nothing_to_do_calls_nothing():
 
 def test_chunks_run_side_by_side():
     """All chunks meet at a barrier, which opens only if each has a thread of its own."""
-    barrier = threading.Barrier(4, timeout=10)
-    run_chunks(lambda start, stop: barrier.wait(), 4)
+    barrier, arrivals = threading.Barrier(4, timeout=10), []
+    run_chunks(lambda start, stop: arrivals.append(barrier.wait()), 4)
+    assert sorted(arrivals) == [0, 1, 2, 3]
 
 
 def test_the_first_failure_comes_through_after_all_chunks_ended():

@@ -97,5 +97,6 @@ def test_a_process_that_ended_is_started_again():
     assert call("echo", 4) == 4
 
 
-def test_notes_are_for_the_limited_process_only():
+def test_notes_are_for_the_limited_process_only(capfd):
     note("nothing happens here")
+    assert capfd.readouterr() == ("", "")

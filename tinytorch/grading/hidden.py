@@ -24,7 +24,7 @@ WITHOUT = (  # what is not needed to run functions and catch their exceptions: h
 )  # fmt: skip
 
 
-def test_file(hidden: Path, function: str) -> Path:
+def file_of(hidden: Path, function: str) -> Path:
     """Where the tests of a graded function are."""
     return hidden / f"test_{function}.py"
 
@@ -107,7 +107,7 @@ def run(
     Raises UserError where a function has no tests, or its tests cannot be imported: that is no
     submission's fault, and must not look like one.
     """
-    missing = [name for name in functions if not test_file(hidden, name).is_file()]
+    missing = [name for name in functions if not file_of(hidden, name).is_file()]
     if missing:
         raise UserError(f"{hidden} has no tests for {', '.join(missing)}.", "Restore the hidden tests.")
     if not functions:
@@ -116,7 +116,7 @@ def run(
     arguments = ["-c", os.devnull, f"--rootdir={hidden}", f"--confcutdir={hidden}", "--noconftest", "-s"]
     arguments += ["-ptinytorch.grading.plugin", *(f"-pno:{name}" for name in WITHOUT)]
     arguments += ["--maxfail=1"] if until_failure else []
-    arguments += [str(test_file(hidden, name)) for name in functions]
+    arguments += [str(file_of(hidden, name)) for name in functions]
     with _modules_of(hidden), _bare_environment(), threadpool_limits(1):  # idle BLAS threads spin
         status = pytest.main(arguments, plugins=[grader])
     if grader.broken or (
