@@ -113,7 +113,7 @@ COMPILED = {
     "total += maximum(load_vector(x, 0), 0)": "`maximum`: " + VECTOR.format("int64"),
     "store_vector(x, 0, load_vector(x, 0))": "`store_vector`: " + VECTOR.format("a 1-D array of float64"),
     "total += load_vector(x)": "the argument `i` is missing in the call of `load_vector`",
-    "return A": "it returns different types: float64, a 2-D array of float64. "
+    "return A": "it returns different types: a 2-D array of float64, float64. "
     "In compiled code every `return` gives the same one",
 }
 

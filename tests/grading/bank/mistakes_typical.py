@@ -113,7 +113,7 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
         ("loop calls what is not compiled", "C.dtype.type(A[i, k]) * B[k, j]", "to_int8(A[i, k], 1) * B[k, j]",
          ("`C[i, j] += to_int8(A[i, k], 1) * B[k, j]`", "`to_int8` is plain Python")),
         ("one scale forgotten", "(scale_A * scale_B)", "scale_A",
-         ("int8 with scales 0.5 and 0.25", "4 times what is expected")),
+         ("with scales 0.5 and 0.25", "4 times what is expected")),
     ],
     "quantized_relu": [
         ("scale forgotten", "(q * scale)", "q",
