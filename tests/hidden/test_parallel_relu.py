@@ -161,3 +161,6 @@ def test_result_in_out(kernels):
         expected = relu(memory[:HUGE])
         assert_exact(kernels.parallel_relu(memory[:HUGE], 2, out=memory[3:]), expected)
         assert_exact(TensorValue(memory[3:]), expected)
+        memory = numbers((HUGE + 3,))  # what lies behind `out` is not its own
+        expected = relu(memory[3:])
+        assert_exact(kernels.parallel_relu(memory[3:], 2, out=memory[:HUGE]), expected)
