@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from textwrap import dedent
@@ -30,8 +31,6 @@ QUIET_MAGICS = {
     "colors", "logstart", "logstop", "reset", "reset_selective", "xdel", "automagic", "doctest_mode", "gui",
     "notebook", "page", "quickref", "tb", "pdb", "pypy", "perl", "ruby", "python", "python2", "python3",
 }  # fmt: skip
-_SETTING = re.compile(r"\s*\w+(\.\w+\s*=\s*([\w.+-]+|'[^']*'|\"[^\"]*\"|[\[({][\w\s,.'\":-]*[\])}]))?\s*\Z")
-"""A line of `%config`: a setting's name, and a plain value."""
 _AUTOMAGIC = re.compile(rf"({'|'.join(sorted(CODE_MAGICS | LOADING_MAGICS | {'pylab'}))})\b")
 
 
@@ -155,13 +154,21 @@ def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
         text.loads.append((number, name))
     elif name == "pylab":
         text.stars += ["numpy", "matplotlib.pyplot"]
-    elif name == "config" and line and not _SETTING.match(line):
+    elif name == "config" and not _is_plain_setting(line):
         text.loads.append((number, name))  # it runs what stands behind the `=`
     elif name not in QUIET_MAGICS | {"config"}:
         if name not in ("time", "timeit", "prun") and re.search(r"[${]", line):
             text.loads.append((number, name))  # IPython puts the values of variables in
         yield from _inner(_without_options(line), number)
         yield from _inner("\n".join(body), number + 1)
+
+
+def _is_plain_setting(line: str) -> bool:
+    """Whether a line of `%config` asks, or sets something to a value that is written there."""
+    value = line.partition("=")[2].strip()
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        return not value or value.isidentifier() or ast.literal_eval(value) is not ...
+    return False
 
 
 def _inner(source: str, first_line: int) -> Iterator[Text]:

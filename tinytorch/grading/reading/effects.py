@@ -74,6 +74,7 @@ class Effects:
     """Names are module-level ones. A change is "plain" where what it puts in is surely no function."""
 
     stores: dict[str, int] = field(default_factory=dict)  # attribute set on any object but `self`: line
+    stored: list[tuple[str, Node]] = field(default_factory=list)  # those attributes, and on what
     own_stores: dict[str, int] = field(default_factory=dict)  # attribute set on a method's own `self`
     stores_any: list[tuple[Node, int]] = field(
         default_factory=list
@@ -106,6 +107,7 @@ def of(node: Node | None, nodes: list[Node]) -> Effects:
                 if own:
                     effects.keeps_inside |= method_around(each).name != "__init__" and not plain_around(each)
                 else:
+                    effects.stored.append((each.attr, each.value))
                     effects.replaced.append((each.value, line))
                     effects.keeps_inside |= _outlives(each.value) and not plain_around(each)
             case ast.Subscript(ctx=ast.Store() | ast.Del()):
@@ -133,6 +135,7 @@ def _call(effects: Effects, node: Node, line: int) -> None:
         if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
             part = wanted.value.rpartition(".")[2]  # pytest's `setattr("numpy.add", ...)` takes a path
             (effects.own_stores if is_self(target) else effects.stores)[part] = line
+            effects.stored += [] if is_self(target) else [(part, target)]
         elif is_self(target):
             effects.own_stores_any = True
         else:

@@ -37,7 +37,10 @@ def facts_of(source: str) -> CellFacts:
     """The pieces of a cell, with their facts. Raises `Unreadable`."""
     cell = CellFacts([], [])
     for text in texts_of(source):
-        Scopes(text.source, text.tree)
+        try:
+            Scopes(text.source, text.tree)
+        except SyntaxError:  # it parses and does not compile: two arguments of one name, `global` too late
+            continue
         _set_lines(text)
         cell.pieces += [_facts(piece) for piece in pieces_of(text.tree.body)]
         cell.loads += text.loads

@@ -146,9 +146,13 @@ class Reach:
         stores = {*does.stores, *(does.own_stores if unbound else ())}
         if any(self.uses(library) for library in does.hooks):
             return True
-        if any(self.is_looked_up(name) for name in stores) or (unbound and does.own_stores_any):
+        if any(name in self.attributes or _is_special(name) for name in stores):
+            return True
+        if any(map(self.may_be_a_name, does.stored)) or (unbound and does.own_stores_any):
             return True
         if not all(self.submission.is_own_object(target) for target, _ in does.stores_any):
+            return True
+        if piece.kind == "def" and self.answers_by_the_environment(does):
             return True
         if any(self.changes_name(name, how, looking) for name, how in self.touched(does).items()):
             return True
@@ -157,13 +161,16 @@ class Reach:
             return True
         return bool(does.passed_on) and self.hands_on_a_module(entry)
 
-    def is_looked_up(self, name: str) -> bool:
-        """Whether the kernel finds what is stored under this attribute: on whatever object, a module too."""
-        return (
-            name in self.attributes
-            or (name in self.names and name in self.submission.names)
-            or _is_special(name)
-        )
+    def answers_by_the_environment(self, does: Effects) -> bool:
+        """Whether a function, which a signal or thread may call, sets what the kernel looks up there."""
+        asks = {"environ", "getenv"} & (self.attributes | self.names)
+        return bool(asks) and "environ" in does.touched_attributes.keys() | does.touched.keys()
+
+    def may_be_a_name(self, stored: tuple[str, Node]) -> bool:
+        """Whether this sets a name that the kernel reads: on what may be the module itself."""
+        name, target = stored
+        known = name in self.names and name in self.submission.names
+        return known and not self.submission.is_own_object(target)
 
     def changes_name(self, name: str, how: str, looking: bool = False) -> bool:
         if name in self.carriers:
