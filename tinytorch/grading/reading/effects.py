@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tinytorch.grading.reading.cells import RUNNING, texts_to_run
 from tinytorch.grading.reading.changes import (
+    ARRAY_MAKERS,
     CHANGING,
     COMPILERS,
     READING_METHODS,
@@ -75,6 +76,7 @@ class Effects:
 
     stores: dict[str, int] = field(default_factory=dict)  # attribute set on any object but `self`: line
     stored: list[tuple[str, Node]] = field(default_factory=list)  # those attributes, and on what
+    sums: set[str] = field(default_factory=set)  # attributes that a cell itself sets to what operators give
     own_stores: dict[str, int] = field(default_factory=dict)  # attribute set on a method's own `self`
     stores_any: list[tuple[Node, int]] = field(
         default_factory=list
@@ -101,6 +103,9 @@ def of(node: Node | None, nodes: list[Node]) -> Effects:
     for each in nodes:  # one pass; names and attributes in turn
         line = getattr(each, "line", None) or 1
         match each:
+            case ast.Attribute(ctx=ast.Store()) if _is_sum(each):
+                effects.sums.add(each.attr)
+                effects.replaced.append((each.value, line))
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
                 own = is_self(each.value)
                 (effects.own_stores if own else effects.stores)[each.attr] = line
@@ -164,6 +169,31 @@ def _odd_signature(call: Node) -> str | None:
             if "__" in node.value or names & UNTYPED or (re.search(r"[^\w\s\[\]():,.*>/'-]", node.value)):
                 return node.value[:40]
     return None
+
+
+def _is_sum(attribute: Node) -> bool:
+    """Whether a cell's own statement sets this to numbers, as in `w.data = w.data - 0.1 * (X.T @ e)`."""
+    around = attribute.parent
+    known = isinstance(around, ast.Assign | ast.AugAssign) and attribute.function is None
+    return known and _computes(around.value)
+
+
+def _computes(value: Node) -> bool:
+    """Whether this is arithmetic that containers of functions do not take part in."""
+    match value:
+        case ast.BinOp(op=ast.MatMult() | ast.Div()):
+            return True
+        case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=float())):
+            return True
+        case ast.BinOp():
+            return _computes(value.left) or _computes(value.right)
+        case ast.UnaryOp():
+            return _computes(value.operand)
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="np"), attr="random"))):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr=maker)):
+            return maker in ARRAY_MAKERS
+    return False
 
 
 def _outlives(node: Node) -> bool:

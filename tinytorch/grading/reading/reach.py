@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from tinytorch.grading.reading.calls import CALLING
-from tinytorch.grading.reading.changes import CHANGING, COMPILERS, made_by
+from tinytorch.grading.reading.changes import CHANGING, COMPILERS, OPERATORS, made_by
 from tinytorch.grading.reading.effects import Effects
 from tinytorch.grading.reading.reader import Entry, Submission
 from tinytorch.grading.reading.scopes import Node
@@ -144,6 +144,7 @@ class Reach:
             return True
         unbound = entry.owner in self.submission.unbound
         stores = {*does.stores, *(does.own_stores if unbound else ())}
+        stores |= does.sums if OPERATORS in self.submission.own_words else set()
         if any(self.uses(library) for library in does.hooks):
             return True
         if any(name in self.attributes or _is_special(name) for name in stores):
