@@ -121,7 +121,7 @@ def test_a_loop_that_is_not_compiled_is_told_though_it_is_right(cell):
 
 def test_none_is_told_as_a_missing_return(cell):
     cell("def f(x):\n    2 * x\n")
-    assert failure_of(cell, CHECK) == "doubled\ngot None: is a `return` missing?"
+    assert failure_of(cell, CHECK) == "f returned None: is its `return` missing?"
 
 
 def test_the_kernel_is_put_back_after_a_failure(cell):

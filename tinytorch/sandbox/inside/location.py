@@ -15,9 +15,10 @@ from tinytorch.sandbox.inside.causes import NUMBA
 
 Place = tuple[str, int]  # a file, and a line of it
 IN_A_LOOP = re.compile(
-    r'\bat (?P<file>\S[^\n]*?) \((?P<line>\d+)\)|File "(?P<other>[^"\n]+)", line (?P<number>\d+)'
+    r"\b(?:at|Raised from) (?P<file>\S[^\n]*?) \((?P<line>\d+)\)"
+    r'|File "(?P<other>[^"\n]+)", line (?P<number>\d+)'
 )
-ARGUMENTS = re.compile(r"(\w+)\(\) (?:missing|takes|got an unexpected)")
+NAMED = re.compile(r"(\w+)\(\) (?:missing|takes|got an unexpected)|module '[\w.]+' has no attribute '(\w+)'")
 UNDEFINED = re.compile(r"NameError: name '(\w+)' is not defined(?:.*?<function (\w+) at 0x)?", re.DOTALL)
 
 
@@ -39,15 +40,16 @@ def locate(
     passed = [place for place in _passed_through(error) if is_theirs(place[0])]
     own = [place for place in passed if not is_given(place[0])]
     places = own or passed
-    return _where_it_calls(error, places[-1]) if places else None
+    return _where_it_is_used(error, places[-1]) if places else None
 
 
-def _where_it_calls(error: BaseException, place: Place) -> Place:
-    """The place, or, of a call with wrong arguments that stands in a compiled loop, the line of that call."""
-    called = ARGUMENTS.match(str(error)) if isinstance(error, TypeError) else None
-    if called is None or called[1] in linecache.getline(*place):
+def _where_it_is_used(error: BaseException, place: Place) -> Place:
+    """The place, or the line of a compiled loop that uses the function or attribute which the error names."""
+    found = NAMED.match(str(error)) if isinstance(error, (TypeError, AttributeError)) else None
+    name = (found[1] or found[2]) if found else ""
+    if name in linecache.getline(*place):
         return place
-    return place[0], _first_use(called[1], None, place[0]) or place[1]
+    return place[0], _first_use(name, None, place[0]) or place[1]
 
 
 def _passed_through(error: BaseException) -> Iterator[Place]:
@@ -87,5 +89,10 @@ def _first_use(name: str, function: str | None, file: str) -> int | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == function:
             tree = node
-    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    lines = [
+        node.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Attribute) and node.attr == name)
+    ]
     return min(lines, default=None)

@@ -6,12 +6,14 @@ leave behind. All of it is plain functions of arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinytorch.sandbox.inside.checks import marks, places
+
+Recognise = Callable[[np.ndarray, np.ndarray, dict[str, float]], str]
 
 
 def array_in(value: Any) -> np.ndarray:
@@ -48,6 +50,7 @@ def describe(
     atol: float = 0.0,
     signed_zeros: bool = False,
     mistaken: Mapping[str, Any] | None = None,
+    recognise: Recognise | None = None,
 ) -> str:
     """What is wrong with `got`, in a few lines and a drawing; empty where it is right.
 
@@ -55,6 +58,7 @@ def describe(
         got, expected: Tensors, arrays or numbers.
         rtol, atol, signed_zeros: as in `wrong_elements`.
         mistaken: what other formulas would give, by what they are ("the mean"): the one that came is named.
+        recognise: says in a sentence what `marks` cannot know, of the array, the mask and the tolerances.
     """
     got, expected = array_in(got), array_in(expected)
     if got.dtype.kind not in "biufc":
@@ -67,12 +71,17 @@ def describe(
         return ""
     first = tuple(int(index) for index in np.argwhere(wrong)[0])
     close = {"rtol": rtol or 1e-6, "atol": atol}
-    found = marks.of_other_formulas(got, mistaken or {}, close) or marks.of_values(
-        got, expected, wrong, close
+    found = (
+        marks.of_other_formulas(got, mistaken or {}, close)
+        or (recognise(got, wrong, close) if recognise else "")
+        or marks.of_values(got, expected, wrong, close)
     )
     if wrong.sum() == 1:
         found = (
-            found.replace("They are all", "It is").replace("They are", "It is").replace("They have", "It has")
+            found.replace("They are all", "It is")
+            .replace("They are", "It is")
+            .replace("They have", "It has")
+            .replace("Their", "Its")
         )
     lines = [places.in_words(wrong) + (f" {found}" if found else "")]
     at = f"{list(first)}: " if first else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinytorch.core.tensor import Tensor
 from tinytorch.sandbox.inside.checks.comparison import array_in, describe, wrong_elements
+from tinytorch.sandbox.inside.checks.products import of_terms, other_products
 
 
 class WrongNumbers(AssertionError):
@@ -44,6 +46,18 @@ def expect_close(
     _expect(got, expected, hint, rtol=rtol, atol=atol, mistaken=mistaken)
 
 
+def expect_product(
+    got: Any, A: np.ndarray, B: np.ndarray, hint: str = "", *, rtol: float = 1e-4, atol: float = 1e-5
+) -> None:
+    """`got` is A @ B, of two matrices of numbers: exactly for integers, else as in `expect_close`."""
+    integers = A.dtype.kind in "biu" and B.dtype.kind in "biu"
+    wide = np.int64 if integers else np.float64
+    expected = A.astype(wide) @ B.astype(wide)
+    close = {"rtol": 0.0, "atol": 0.0} if integers else {"rtol": rtol, "atol": atol}
+    known, recognise = other_products(A, B, expected), partial(of_terms, A, B)
+    _expect(got, expected, hint, **close, mistaken=known, recognise=recognise)
+
+
 def _expect(got: Any, expected: Any, hint: str, **how: Any) -> None:
     if got is None:
         raise AssertionError(_under(hint, "got None: is a `return` missing?"))
@@ -53,7 +67,7 @@ def _expect(got: Any, expected: Any, hint: str, **how: Any) -> None:
     got, expected = array_in(got), array_in(expected)
     if got.shape != expected.shape or got.dtype.kind not in "biufc":
         raise AssertionError(_under(hint, said))
-    how.pop("mistaken")
+    how = {key: value for key, value in how.items() if key not in ("mistaken", "recognise")}
     raise WrongNumbers(_under(hint, said), wrong_elements(got, expected, **how))
 
 
@@ -68,7 +82,8 @@ def expect_tensor(got: Any, dtype: Any = None, hint: str = "") -> None:
     if not isinstance(got, Tensor):
         raise AssertionError(_under(hint, f"expected a Tensor, got {_a(got)}: return Tensor(...)"))
     if dtype is not None and got.dtype != np.dtype(dtype):
-        raise AssertionError(_under(hint, f"expected the dtype {np.dtype(dtype)}, got {got.dtype}"))
+        other = " (the other byte order)" if got.dtype.newbyteorder("=") == np.dtype(dtype) else ""
+        raise AssertionError(_under(hint, f"expected the dtype {np.dtype(dtype)}, got {got.dtype}{other}"))
 
 
 def _a(value: Any) -> str:

@@ -86,7 +86,7 @@ class inline_check:
                     f"it uses `{function}`, which the check of {_suspects[function]} finds wrong: "
                     "mend it there first"
                 )
-        parts = own - {self.name}
+        parts = {function for function in own if function != self.name or function in self.loops}
         suspects = parts if isinstance(error, WrongNumbers) else parts & reach.involved(error)
         _suspects.update(dict.fromkeys(suspects, self.name))
         return error

@@ -26,6 +26,11 @@ def fresh(dtype: np.dtype) -> np.generic:
     return np.frombuffer(bytes([FRESH_BYTE]) * dtype.itemsize, dtype)[0]
 
 
+def unwritten(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array for a loop to write into: an element that it leaves out is recognised as never written."""
+    return np.full(shape, fresh(np.dtype(dtype)))
+
+
 def of_shapes(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
     """What may have made one shape of the other."""
     if got == expected[::-1]:
@@ -34,6 +39,8 @@ def of_shapes(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
         return ": it is flat; give it the shape back"
     if sorted(n for n in got if n != 1) == sorted(n for n in expected if n != 1):
         return ": a dimension of length 1 was lost or added" if len(got) != len(expected) else ""
+    if not expected:
+        return ": one number over all elements is expected"
     off = [axis for axis, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b]
     if len(got) == len(expected) and len(off) == 1 and abs(got[off[0]] - expected[off[0]]) == 1:
         return f": dimension {off[0]} is one too {'short' if got[off[0]] < expected[off[0]] else 'long'}"
@@ -61,8 +68,7 @@ def of_values(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray, close: d
             said = recognise(got, expected, close)
             if said:
                 return said
-        said = _a_part_of_them(g, e, close)
-    return said
+        return _many_of_them(g, e, close) or (_too_small(g, e) if got.ndim == 2 else "")
 
 
 def _same(a: np.ndarray, b: np.ndarray, close: dict) -> bool:
@@ -179,6 +185,16 @@ def _precision(g: np.ndarray, e: np.ndarray, close: dict) -> str:
     return ""
 
 
+def _whole(g: np.ndarray, e: np.ndarray, close: dict) -> str:
+    """Numbers with their fraction cut off, or rounded away; not where the whole number is expected, too."""
+    if not (np.isfinite(g).all() and np.isfinite(e).all()) or (np.abs(e) > 2**24).any():
+        return ""
+    for name, cut in (("cut off", np.trunc), ("rounded away", np.rint)):
+        if (g == cut(e)).all():
+            return f"Their fraction is {name}: something on the way is an integer."
+    return ""
+
+
 def _large_integers(g: np.ndarray, e: np.ndarray, close: dict) -> str:
     if e.dtype.kind in "iu" and np.abs(e.astype(np.float64)).min() > 2**24:
         apart = np.abs(g.astype(np.float64) - e.astype(np.float64)) / np.abs(e.astype(np.float64))
@@ -232,8 +248,10 @@ def _other_order(got: np.ndarray, expected: np.ndarray, close: dict) -> str:
     return ""
 
 
-def _a_part_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
-    """Where most of the wrong elements share a mark."""
+def _many_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
+    """Where many of the wrong elements, but not all, share a mark."""
+    if len(g) < 8:
+        return ""
     for recognise, least in ((_never_written, 0.3), (_nan, 0.5), (_zeros, 0.5)):
         shares = {
             "_never_written": g == fresh(g.dtype),
@@ -242,14 +260,19 @@ def _a_part_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
         }
         part = shares[recognise.__name__]
         if least <= part.mean() < 1 and (said := recognise(g[part], e[part], close)):
-            return f"Of most: {said}"
+            return said.replace("They are all 0", "Many of them are 0").replace("They", "Many of them", 1)
+    return ""
+
+
+def _too_small(g: np.ndarray, e: np.ndarray) -> str:
+    """Of matrices, which hold sums: where terms are missing, the sums are nearer to 0."""
     if (np.abs(g.astype(np.float64)) < np.abs(e.astype(np.float64))).mean() > 0.9:
-        return "Nearly all are too small in magnitude: a part of the sum may be missing."
+        return "They are too small in magnitude, nearly all of them: a part of the sum may be missing."
     return ""
 
 
 OF_ELEMENTS: tuple[Callable[[np.ndarray, np.ndarray, dict], str], ...] = (
-    _negative_zero, _never_written, _nan, _zeros, _wrapped, _large_integers, _factor, _offset, _units,
+    _negative_zero, _never_written, _nan, _zeros, _wrapped, _whole, _large_integers, _factor, _offset, _units,
     _magnitude, _precision,
 )  # fmt: skip
 OF_ARRAYS: tuple[Callable[[np.ndarray, np.ndarray, dict], str], ...] = (_transposed, _shifted, _other_order)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 A_FEW = 16  # elements: fewer are not cut into blocks
+NEARLY_ALL = 0.98  # of the elements: the few right ones are so by chance
 ROWS, COLUMNS = 12, 60  # of a drawing
 RIGHT, WRONG = ".", "x"
 
@@ -23,13 +24,15 @@ def in_words(wrong: np.ndarray) -> str:
         return "The number is wrong."
     if count == size:
         return f"All {size:,} elements are wrong."
+    if count > NEARLY_ALL * size:
+        return f"Nearly all elements are wrong, {count:,} of {size:,}."
     said = f"{count:,} of {size:,} elements {'is' if count == 1 else 'are'} wrong"
     if wrong.ndim < 2:
-        run = _along(wrong, "element")
+        run = along(wrong, "element")
         return f"{said}: {run}." if run else f"{said}, scattered."
     matrix = as_matrix(wrong)
     rows, columns = matrix.any(axis=1), matrix.any(axis=0)
-    where = list(filter(None, (_along(rows, "row"), _along(columns, "column"))))
+    where = list(filter(None, (along(rows, "row"), along(columns, "column"))))
     spread = (
         "" if int(matrix[rows][:, columns].sum()) == int(rows.sum() * columns.sum()) else ", not all of them"
     )
@@ -38,7 +41,7 @@ def in_words(wrong: np.ndarray) -> str:
     return f"{said}: {', '.join(where) + spread}."
 
 
-def _along(wrong: Any, thing: str) -> str:
+def along(wrong: Any, thing: str) -> str:
     """`rows 64 to 66 (the last 3 of 67: ...)`; empty where there is no pattern to tell."""
     at, size = np.flatnonzero(wrong), len(wrong)
     if len(at) == size:
@@ -68,10 +71,10 @@ def _ordinal(number: int) -> str:
 def drawn(wrong: np.ndarray) -> list[str]:
     """The mask in letters, at most 12 rows of 60; a letter stands for a piece: x if any of it is wrong.
 
-    Nothing to see (all wrong, a single element) gives no drawing.
+    Nothing to see (all wrong or nearly, a single element) gives no drawing.
     """
     matrix = as_matrix(wrong)
-    if matrix.size < 4 or matrix.all():
+    if matrix.size < 4 or matrix.mean() > NEARLY_ALL:
         return []
     down, across = (_cuts(length, most) for length, most in zip(matrix.shape, (ROWS, COLUMNS), strict=True))
     small = np.logical_or.reduceat(np.logical_or.reduceat(matrix, down, axis=0), across, axis=1)

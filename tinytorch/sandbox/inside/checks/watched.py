@@ -11,14 +11,17 @@ import numpy as np
 from tinytorch.core.tensor import Tensor
 from tinytorch.sandbox.inside import operands
 from tinytorch.sandbox.inside.checks.comparison import wrong_elements
-from tinytorch.sandbox.inside.checks.marks import fresh
+from tinytorch.sandbox.inside.checks.marks import unwritten
 from tinytorch.sandbox.inside.checks.places import in_words
 
 LARGEST = 2**25  # bytes of an array that is still kept and compared
 
 
 def watched(kernel: Callable) -> Callable:
-    """The kernel, which raises AssertionError after a call that changed an operand (other than its `out`)."""
+    """The kernel, which raises AssertionError after a call that changed an operand (other than its `out`).
+
+    It does so, too, where nothing was returned: every kernel returns something.
+    """
 
     @functools.wraps(kernel)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -37,6 +40,8 @@ def watched(kernel: Callable) -> Callable:
                 raise AssertionError(
                     f"{kernel.__name__} changed its operand, {name}: work on a copy. {where}"
                 )
+        if result is None:
+            raise AssertionError(f"{kernel.__name__} returned None: is its `return` missing?")
         return result
 
     return call
@@ -60,7 +65,7 @@ def _use_memory(arrays: list[np.ndarray]) -> None:
     """Fill memory of the sizes that a result may have, and let it go, so that the kernel gets it next.
 
     NumPy and the system hand out again what was given back last. So an element that a kernel does not write
-    is no zero by good luck, but a number that `marks.fresh` knows.
+    is no zero by good luck, but a number that `marks` knows.
     """
     sizes = {(array.shape, array.dtype) for array in arrays}
     if len(arrays) > 1 and arrays[0].ndim == arrays[1].ndim == 2:
@@ -71,5 +76,5 @@ def _use_memory(arrays: list[np.ndarray]) -> None:
             (product, np.dtype(np.int64)),
         }
     for shape, dtype in sizes:
-        for kept in [np.full(shape, fresh(dtype)) for _ in range(3)]:
+        for kept in [unwritten(shape, dtype) for _ in range(3)]:
             del kept
