@@ -19,9 +19,12 @@ CALLING = words(
     "fromfunction apply_along_axis apply_over_axes piecewise Thread Timer Process Pool submit apply "
     "apply_async map_async imap imap_unordered run_chunks launch share apart register callback send throw "
     "next iter groupby takewhile dropwhile filterfalse defaultdict getattr singledispatch cmp_to_key "
-    "fromiter item tolist"
+    "fromiter item tolist sub ref enter_context push closing Barrier add_done_callback"
 )
 """What may call a function that it is given, or hands out an object's own."""
+CALLING_KEYWORDS = words(
+    "key target initializer func function action object_hook default default_factory formatter"
+)
 CONSUMING = words(
     "list tuple set frozenset dict sum any all max min zip enumerate reversed deque fsum join extend"
 )
@@ -35,7 +38,10 @@ class Calls:
     names: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     unknown: bool = False  # something is called or run that has no name here
-    lazy: bool = False  # makes an iterator that runs code of its own later
+    lazy: bool = (
+        False  # makes an object that runs code of its own later, or has attributes that cannot be told
+    )
+    given: set[str] = field(default_factory=set)  # keywords: some functions make attributes of them
 
 
 def of(nodes: list[Node]) -> Calls:
@@ -66,6 +72,12 @@ def of(nodes: list[Node]) -> Calls:
 def _call(calls: Calls, node: Node) -> None:
     name = called(node)
     _function(calls, node.func)
+    keywords = {keyword.arg for keyword in node.keywords if not isinstance(keyword.value, ast.Constant)}
+    calls.given |= keywords - {None}
+    calls.unknown |= not keywords.isdisjoint(CALLING_KEYWORDS)
+    calls.lazy |= _makes_a_class(node) or (
+        name in ("SimpleNamespace", "Namespace", "Bunch") and None in keywords
+    )
     calls.lazy |= name in ("map", "filter", "starmap", "defaultdict", "iter") and not _is_consumed(node)
     if name in CONSUMING and len(node.args) == 1 and not in_compiled(node):
         calls.unknown |= not isinstance(node.args[0], ast.GeneratorExp | ast.Constant | ast.List | ast.Tuple)
@@ -84,9 +96,26 @@ def _function(calls: Calls, function: Node) -> None:
             calls.attributes.add(function.attr)
             calls.unknown |= function.attr in CALLING
         case ast.Call():
-            calls.unknown |= called(function) not in COMPILERS
+            calls.unknown |= called(function) not in COMPILERS or bool(function.args)
         case _:
             calls.unknown = True
+
+
+def _makes_a_class(call: Node) -> bool:
+    """Whether this call gives a class attributes whose names, or code, stand in its arguments."""
+    match called(call), len(call.args):
+        case "type", 3:
+            return True
+        case "namedtuple" | "make_dataclass", _:
+            parts = [part for arg in call.args for part in ast.walk(arg)]
+            return any(
+                isinstance(part, ast.Name | ast.BinOp | ast.Call) for part in parts if not _is_type(part)
+            )
+    return False
+
+
+def _is_type(part: Node) -> bool:
+    return isinstance(part, ast.Name) and part.id in ("int", "float", "str", "bool", "list", "dict", "object")
 
 
 def _is_defined_inside(name: Node) -> bool:

@@ -219,7 +219,7 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
         piece.owns.add(str(node.args[1].value))
     elif name in ("SimpleNamespace", "make_dataclass", "namedtuple", "partial", "replace"):
         piece.owns |= {keyword.arg for keyword in node.keywords if keyword.arg}
-        if name == "namedtuple":
+        if name in ("namedtuple", "make_dataclass"):
             texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
             piece.owns |= {
                 w for text in texts if isinstance(text, str) for w in text.replace(",", " ").split()

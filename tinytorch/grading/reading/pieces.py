@@ -41,6 +41,11 @@ class Piece:
     flat: bool = False  # a container of constants: it can be changed, its elements cannot
     library: bool = False  # a class that inherits from one of a library
 
+    @property
+    def members_bound(self) -> set[str]:
+        """Of a statement of a class's body: the attributes that it gives to the class itself."""
+        return {self.node.name} if self.kind == "def" else self.owns
+
 
 def pieces_of(statements: list[Node]) -> Iterator[Piece]:
     """The pieces of these statements, without facts."""

@@ -92,19 +92,28 @@ class Reach:
         if any(entry.piece.operators for entry in inside) and submission.words & MATRICES:
             return True
         others = [entry for entry in submission.entries if entry not in self.entries]
-        foreign = {name for entry in others if entry.owner for name in entry.piece.owns} - HARMLESS
-        return (
-            bool(foreign & self.attributes)
-            or any(map(_is_special, foreign))
-            or any(e.piece.calls.lazy for e in others)
-        )
+        if any(map(makes_what_runs, others)) or called & set().union(*(e.piece.calls.given for e in others)):
+            return True
+        if called & set().union(*(entry.piece.owns for entry in others)):
+            return True
+        foreign = {name for entry in others if entry.owner for name in entry.piece.members_bound} - HARMLESS
+        return bool(foreign & self.attributes) or any(map(_is_special, foreign))
 
     def is_function(self, name: str) -> bool:
         """Whether this can only mean a function or class, and none of a library's that calls what it gets."""
-        found = self.submission.names.get(name, ())
         if name in CALLING and name not in self.submission.defined:
             return False
-        return all(entry.piece.kind != "code" or made_by(entry.piece.node) in COMPILERS for entry in found)
+        found = self.submission.names.get(name, ())
+        return all(entry.piece.kind != "code" or self.is_compiled(entry.piece.node) for entry in found)
+
+    def is_compiled(self, node: Node) -> bool:
+        """Whether a statement binds what Numba made of a function that is written in a cell."""
+        given = [arg for call in ast.walk(node) if isinstance(call, ast.Call) for arg in call.args]
+        return made_by(node) in COMPILERS and all(
+            isinstance(arg, ast.Lambda | ast.Constant)
+            or (isinstance(arg, ast.Name) and arg.id in self.submission.defined)
+            for arg in given
+        )
 
     @staticmethod
     def known_as(entry: Entry) -> set[str]:
@@ -201,6 +210,13 @@ class Reach:
             return False
         return any(submission.paths(node.id) & submission.library.modules and _is_handed(node)
                    for node in entry.piece.effects.passed_on)  # fmt: skip
+
+
+def makes_what_runs(entry: Entry) -> bool:
+    """Whether this makes an object that runs code later, or sets attributes of which no name is known."""
+    piece, does = entry.piece, entry.piece.effects
+    looked_in = any(name == "__dict__" for _, name, _ in piece.attributes) or "vars" in piece.reads
+    return piece.calls.lazy or bool(does.stores_any) or does.own_stores_any or looked_in
 
 
 def _decorators(node: Node | None) -> set[str]:
