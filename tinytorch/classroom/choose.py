@@ -63,10 +63,11 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
     if not usable:
         choice.remarks.append(_why_none(candidates, beside))
         return choice
-    attempts = sorted({each.claim.order for each in usable}, reverse=True)
-    for order in attempts:
-        best = _best([each for each in usable if each.claim.order == order], take)
-        if order != attempts[0]:
+    ranks = sorted({_rank(each) for each in usable}, reverse=True)
+    counts = next((_rank(each) for each in usable if each.entry.path in take), ranks[0])
+    for rank in ranks:
+        best = _best([each for each in usable if _rank(each) == rank], take)
+        if rank != counts:
             choice.older += best[:1]
         elif len(best) == 1:
             choice.chosen = best[0]
@@ -74,11 +75,21 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
             choice.remarks.append(f"has {len(best)} notebooks: {_listed(each.name for each in best)}. "
                                   "Say with --take which one counts")  # fmt: skip
     counted = [each.entry for each in (choice.chosen, *choice.older) if each]
-    choice.beside += [f"{each.name} {each.contents.problem or 'was not taken'}"
-                      for each in candidates if each.entry not in counted]  # fmt: skip
+    choice.beside += [f"{each.name} {_why_left(each)}" for each in candidates if each.entry not in counted]
     if choice.chosen:
-        choice.remarks += _doubts(choice.chosen, files)
+        choice.remarks += _doubts(choice.chosen, files, take)
     return choice
+
+
+def _why_left(candidate: Candidate) -> str:
+    untouched = candidate.contents.ours and not candidate.contents.attempted
+    return candidate.contents.problem or ("is untouched" if untouched else "was not taken")
+
+
+def _rank(candidate: Candidate) -> tuple[bool, int]:
+    """The newest counts; of files that came in one attempt, the newest with work in it."""
+    worked_on = candidate.claim.one_attempt and bool(candidate.contents.attempted)
+    return worked_on, candidate.claim.order
 
 
 def _candidates(
@@ -124,12 +135,13 @@ def _best(candidates: list[Candidate], take: frozenset[str]) -> list[Candidate]:
     return sorted(different.values(), key=lambda each: each.entry.path)
 
 
-def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]]) -> list[str]:
+def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]], take: frozenset[str]) -> list[str]:
     newest = max(claim.order for _, claim in files)
     doubts = []
     if not chosen.contents.ours:
         doubts.append(f"{chosen.name} was taken, but {chosen.contents.problem}")
-    if newest > chosen.claim.order:
+    meant = chosen.claim.one_attempt or chosen.entry.path in take
+    if newest > chosen.claim.order and not meant:
         last = [shown(entry.path) for entry, claim in files if claim.order == newest]
         doubts.append(f"the newest attempt has no notebook: {_listed(last)}; an older one was taken")
     return doubts

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tinytorch.classroom.claims import normal
 from tinytorch.classroom.classroom import Classroom
+from tinytorch.classroom.collected import Records
 from tinytorch.classroom.people import People, Person, learn_names
 from tinytorch.classroom.roster import Format, Member, Roster, keep_roster, kept_roster, read_roster
 from tinytorch.course.errors import UserError
@@ -29,6 +30,12 @@ class Matched:
     how: dict[str, str] = field(default_factory=dict)
     questions: dict[str, str] = field(default_factory=dict)  # by student: why it was not matched
 
+    @property
+    def names(self) -> dict[str, tuple[str, str]]:
+        """First and last name by student, where the roster tells them apart."""
+        return {student: (member.first, member.last) for student, member in self.by_student.items()
+                if member.last}  # fmt: skip
+
     def absent(self, roster: Roster) -> list[Member]:
         """The members who handed in nothing."""
         there = {member.row for member in self.by_student.values()}
@@ -37,19 +44,21 @@ class Matched:
 
 def match_class(classroom: Classroom, roster: Roster, file: Path, decided: dict[str, str]) -> Matched:
     """Remember the roster for the course, and the instructor's decisions; give people their full names."""
-    matched = _match_and_learn(classroom, roster, decided)
+    people = People(classroom.root)
+    matched = _match_and_name(classroom, people, roster, decided)
+    people.save()
+    learn_names(classroom, [people.known[student] for student in matched.by_student], matched.names)
     keep_roster(classroom.root, file)
     return matched
 
 
-def match_newcomers(classroom: Classroom) -> Matched | None:
-    """Match again, now that more was collected; None where the course was told of no roster."""
+def match_kept(classroom: Classroom, people: People) -> Matched:
+    """Match people with the roster that the course was told of, if any; writes nothing but in `people`."""
     kept = kept_roster(classroom.root)
-    return _match_and_learn(classroom, read_roster(kept), {}) if kept else None
+    return _match_and_name(classroom, people, read_roster(kept), {}) if kept else Matched()
 
 
-def _match_and_learn(classroom: Classroom, roster: Roster, decided: dict[str, str]) -> Matched:
-    people = People(classroom.root)
+def _match_and_name(classroom: Classroom, people: People, roster: Roster, decided: dict[str, str]) -> Matched:
     with suppress(UserError):  # nothing is handed in yet
         for student in classroom.hand_ins().keys() - people.known.keys():
             people.note(student)
@@ -58,10 +67,6 @@ def _match_and_learn(classroom: Classroom, roster: Roster, decided: dict[str, st
         people.note(student, matched=wanted)
     for student, member in matched.by_student.items():
         people.note(student, name=member.name, email=member.email or people.known[student].email)
-    people.save()
-    names = {student: (member.first, member.last) for student, member in matched.by_student.items()
-             if member.last}  # fmt: skip
-    learn_names(classroom, [people.known[student] for student in matched.by_student], names)
     return matched
 
 
@@ -71,7 +76,8 @@ def absent(classroom: Classroom) -> list[Member]:
     if kept is None:
         return []
     roster, people = read_roster(kept), People(classroom.root)
-    there = [people.known.get(student, Person(student, student)) for student in classroom.hand_ins()]
+    students = classroom.hand_ins().keys() | Records(classroom).refused().keys()
+    there = [people.known.get(student, Person(student, student)) for student in students]
     return match(there, roster).absent(roster)
 
 
@@ -136,6 +142,10 @@ def _stage(
         rivals = sorted({other for member in members for other in claimed[member.row]} - {student})
         if len(members) == 1 and not rivals:
             matched.by_student[student], matched.how[student] = members[0], how
+        elif len({_key(member.id) for member in members} - {""}) < len(members):
+            matched.questions[student] = (
+                f"could be {len(members)} rows of the roster by {how}: give each an id of its own there"
+            )
         elif len(members) > 1:
             ids = " or ".join(member.id for member in members)
             matched.questions[student] = f"could be {ids} by {how}: say with --match {student}=ID"
