@@ -10,8 +10,8 @@ then nothing that it keeps can run (`calls`).
 
 Three things are refused wherever they stand, since no reading would be true beside them: code that runs but
 cannot be read (too long, too deep, `exec`, `%run`), ways into namespaces and frames, and replacing a part of
-a library that kernels use (`anywhere`). Settings are no such part: `numba.config`, `warnings`, `logging`, `os.environ`,
-`sys.stdout`, and every library that no kernel may use (matplotlib, torch, ...).
+a library that kernels use (`anywhere`). Settings are no such part: `numba.config`, `warnings`, `logging`,
+`os.environ`, `sys.stdout`, and every library that no kernel may use (matplotlib, torch, ...).
 
 Reading takes place in a process with limits on time and memory.
 """

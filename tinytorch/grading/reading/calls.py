@@ -6,6 +6,7 @@ What only calls functions by their names, and loops over ranges, computes with w
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from tinytorch.grading.reading.changes import COMPILERS, called
@@ -123,12 +124,21 @@ def _is_defined_inside(name: Node) -> bool:
     around = name.function
     bound: list[Node] = []
     while around is not None and not bound:
-        inside = [n for n in ast.walk(around) if n is not around]
-        bound = [n for n in inside if name.id in (getattr(n, "arg", None), getattr(n, "name", None))
-                 or (isinstance(n, ast.Name) and n.id == name.id and not isinstance(n.ctx, ast.Load))
-                 or name.id in (getattr(n, "asname", None), )]  # fmt: skip
+        bound = _bindings(around).get(name.id, [])
         around = around.function
-    return bool(bound) and all(isinstance(n, ast.FunctionDef | ast.alias) for n in bound)
+    return bool(bound) and all(isinstance(node, ast.FunctionDef | ast.alias) for node in bound)
+
+
+def _bindings(function: Node) -> dict[str, list[Node]]:
+    """The nodes in a function by the name that each may bind; kept with the function."""
+    if not hasattr(function, "bindings"):
+        function.bindings = defaultdict(list)
+        for node in ast.walk(function):
+            stored = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+            for place in ("arg", "name", "asname", *(["id"] if stored else [])):
+                if node is not function and isinstance(named := getattr(node, place, None), str):
+                    function.bindings[named].append(node)
+    return function.bindings
 
 
 def _counts(iterated: Node) -> bool:
