@@ -145,7 +145,7 @@ def is_self(node: Node) -> bool:
 def method_around(node: Node) -> Node | None:
     around = node.function
     if isinstance(around, ast.FunctionDef) and isinstance(around.function, ast.ClassDef):
-        return around
+        return None if "staticmethod" in map(rooted, around.decorator_list) else around
     return None
 
 

@@ -12,6 +12,7 @@ from tinytorch.grading.reading.scopes import Node
 from tinytorch.grading.reading.table import MULTIPLIES, SPARSE_MATRICES, words
 
 MATRICES = MULTIPLIES | SPARSE_MATRICES | words("matrix asmatrix mat bmat poly1d r_ c_ sympy")
+CACHES = words("lru_cache cache functools functools.lru_cache functools.cache")
 HARMLESS = words("__init__ __post_init__ __repr__ __str__ __call__ __new__ __enter__ __exit__ __slots__")
 """Special methods that nothing runs by itself in code that calls functions by their names."""
 
@@ -204,12 +205,13 @@ class Reach:
 
     def is_cached(self, name: str) -> bool:
         """Whether calls of this function return one and the same object."""
-        bound = [entry.piece.node for entry in self.submission.names.get(name, ())]
-        return any(
-            not _decorators(node).isdisjoint(("lru_cache", "cache", "functools"))
-            or made_by(node) in ("lru_cache", "cache")
-            for node in bound
-        )
+        makers = {
+            maker
+            for entry in self.submission.names.get(name, ())
+            for maker in (*_decorators(entry.piece.node), made_by(entry.piece.node))
+        }
+        paths = {path for maker in makers for path in self.submission.paths(maker)}
+        return not (makers | paths).isdisjoint(CACHES)
 
     def hands_on_a_module(self, entry: Entry) -> bool:
         """Whether a module goes where some function sets parts of whatever it is given."""

@@ -84,6 +84,8 @@ class Submission:
             base.id for entry in self.entries for base, _, _ in entry.piece.attributes
             if isinstance(base, ast.Name) and base.id in self.classes
         }  # fmt: skip
+        if any(map(_takes_apart, self.entries)):
+            self.unbound = self.classes
         definitions = [entry for entry in self.entries if entry.piece.kind in ("def", "class")]
         self.defined = {entry.piece.node.name for entry in definitions}
         self.shadows = bool(self.defined & MAKERS)
@@ -196,8 +198,16 @@ class Submission:
         if not isinstance(node, ast.Name) or node.whose.get(node.id) != "module":
             return False
         values = [getattr(entry.piece.node, "value", None) for entry in self.names.get(node.id, ())]
-        makers = self.classes | {"SimpleNamespace", "Namespace"}
+        plain = {name for name in self.classes if self._is_plain_class(name)}
+        makers = plain | {"SimpleNamespace", "Namespace"}
         return bool(values) and all(isinstance(v, ast.Call) and changes.called(v) in makers for v in values)
+
+    def _is_plain_class(self, name: str) -> bool:
+        """Whether calls of this class give an object of its own, and nothing else."""
+        found = self.names[name]
+        node = found[0].piece.node
+        special = any("__new__" in member.owns for member in found[0].piece.members)
+        return len(found) == 1 and not (node.bases or node.keywords or node.decorator_list or special)
 
     def path_of(self, node: Node, piece: Piece, depth: int = 8) -> str | None:
         """The dotted path of a library's object, as far as imports and other names for them tell."""
@@ -232,6 +242,17 @@ class Submission:
                 if path := self.path_of(value, entry.piece, depth - 1):
                     return path
         return None
+
+
+def _takes_apart(entry: Entry) -> bool:
+    """Whether methods are looked up on the type of an object: they may get something else for `self`."""
+    types = [value for values in entry.piece.aliases.values() for value in values]
+    types += [base for base, name, _ in entry.piece.attributes if not name.startswith("__")]
+    return "vars" in entry.piece.reads or any(
+        (isinstance(base, ast.Call) and changes.called(base) == "type")
+        or getattr(base, "attr", "") == "__class__"
+        for base in types
+    )
 
 
 def first_finding(kernel: str, submission: Submission) -> Finding | None:
