@@ -143,7 +143,7 @@ class Reach:
         piece, does = entry.piece, entry.piece.effects
         if self.carriers & (piece.reads.keys() | piece.maybe):
             return True
-        unbound = entry.owner in self.submission.unbound
+        unbound = entry.owner in self.submission.taken_apart
         stores = {*does.stores, *(does.own_stores if unbound else ())}
         stores |= does.sums if OPERATORS in self.submission.own_words else set()
         if any(self.uses(library) for library in does.hooks):

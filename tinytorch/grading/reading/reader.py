@@ -84,8 +84,7 @@ class Submission:
             base.id for entry in self.entries for base, _, _ in entry.piece.attributes
             if isinstance(base, ast.Name) and base.id in self.classes
         }  # fmt: skip
-        if any(map(_takes_apart, self.entries)):
-            self.unbound = self.classes
+        self.taken_apart = self.classes if any(map(_takes_apart, self.entries)) else self.unbound
         definitions = [entry for entry in self.entries if entry.piece.kind in ("def", "class")]
         self.defined = {entry.piece.node.name for entry in definitions}
         self.shadows = bool(self.defined & MAKERS)
