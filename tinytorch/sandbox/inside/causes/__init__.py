@@ -55,7 +55,7 @@ IN_WORDS = (
     (r"(?:Uni)?Tuple\([^)]*\)", "a tuple"),
     (r"(?:reflected )?list\((.+?)\)<iv=[^>]*>", r"a list of \1"),
     (r"unicode_type", "a text"),
-    (r"\bnone\b", "None"),
+    (r"(?<!')\bnone\b", "None"),
     (r"\b\w+(?:\.\w+)*\._\w+\.(\w+)\b", r"\1"),  # a class without its private module
 )
 

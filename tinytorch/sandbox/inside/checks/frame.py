@@ -75,6 +75,10 @@ class inline_check:
             return AssertionError(
                 f"`{missing}` is not compiled: `@njit(nogil=True)` is missing above `def {missing}`"
             )
+        if isinstance(error, NameError) and reach.is_a_cell(reach.innermost(error)):
+            return AssertionError(
+                f"`{error.name}` is not defined yet: run the cells above first, from the top"
+            )
         if error is None or not callable(self.kernel):
             return error
         own, reached = reach.functions(self.kernel)

@@ -51,8 +51,8 @@ def of_other_formulas(got: np.ndarray, mistaken: Mapping[str, Any], close: dict)
     """The name of what came instead, of those that the check knows."""
     for name, value in mistaken.items():
         other = np.asarray(getattr(value, "data", value) if not isinstance(value, np.ndarray) else value)
-        if other.shape == got.shape and np.allclose(got, other, rtol=close["rtol"], atol=0, equal_nan=True):
-            return f"It is {name}."
+        if other.shape == got.shape and np.allclose(got, other, **close, equal_nan=True):
+            return f"It is {name}" + ("" if name.endswith("?") else ".")
     return ""
 
 
@@ -180,8 +180,8 @@ def _precision(g: np.ndarray, e: np.ndarray, close: dict) -> str:
     apart = np.abs(g.astype(np.float64) - e.astype(np.float64)).max()
     if g.dtype == np.float64 and scale and apart < 1e-5 * scale:
         return "They are right to about 7 digits: something on the way is float32."
-    if scale and apart < 5e-3 * scale and g.dtype == np.float32:
-        return "They are right to about 3 digits: something on the way has few bits (float16, int8)."
+    if scale and apart < 2e-2 * scale and g.dtype == np.float32:
+        return "They are right to 2 or 3 digits: something on the way has few bits (float16, int8)."
     return ""
 
 
@@ -252,13 +252,12 @@ def _many_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
     """Where many of the wrong elements, but not all, share a mark."""
     if len(g) < 8:
         return ""
-    for recognise, least in ((_never_written, 0.3), (_nan, 0.5), (_zeros, 0.5)):
-        shares = {
-            "_never_written": g == fresh(g.dtype),
-            "_nan": np.isnan(g.astype(np.float64)),
-            "_zeros": g == 0,
-        }
-        part = shares[recognise.__name__]
+    for recognise, least, part in (
+        (_never_written, 0.3, g == fresh(g.dtype)),
+        (_negative_zero, 0.5, (g == 0) & (e == 0)),
+        (_nan, 0.5, np.isnan(g.astype(np.float64))),
+        (_zeros, 0.5, (g == 0) & (e != 0)),
+    ):
         if least <= part.mean() < 1 and (said := recognise(g[part], e[part], close)):
             return said.replace("They are all 0", "Many of them are 0").replace("They", "Many of them", 1)
     return ""
@@ -266,8 +265,13 @@ def _many_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
 
 def _too_small(g: np.ndarray, e: np.ndarray) -> str:
     """Of matrices, which hold sums: where terms are missing, the sums are nearer to 0."""
-    if (np.abs(g.astype(np.float64)) < np.abs(e.astype(np.float64))).mean() > 0.9:
-        return "They are too small in magnitude, nearly all of them: a part of the sum may be missing."
+    most = 0.75 if len(g) >= 20 else 0.9
+    if (np.abs(g.astype(np.float64)) < np.abs(e.astype(np.float64))).mean() > most:
+        return (
+            "They are too small in magnitude"
+            + (", or most are" if len(g) > 1 else "")
+            + ": a part of the sum may be missing."
+        )
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 _cells: set[str] = set()  # the files of cells in which graded kernels were written
@@ -41,6 +41,20 @@ def involved(error: BaseException) -> set[str]:
         names.add(trace.tb_frame.f_code.co_name)
         trace = trace.tb_next
     return names
+
+
+def innermost(error: BaseException) -> FrameType:
+    """The frame that the error was raised in."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next:
+        trace = trace.tb_next
+    return trace.tb_frame
+
+
+def is_a_cell(frame: FrameType) -> bool:
+    """Whether this is the code of a cell itself, not of a function in it."""
+    return frame.f_locals is frame.f_globals
 
 
 def functions(kernel: Callable) -> tuple[set[str], set[str]]:
