@@ -364,8 +364,8 @@ def test_every_entry_is_taken_or_named(class_, zipped, right, names):
 
 
 def test_what_a_name_could_do_to_a_terminal_is_spelled_out(class_, zipped, right, capsys):
-    collected = collect(class_.room, zipped({f"ev\x1b[31mil\u202e/{NAME}": b"%PDF", f"bob/{NAME}": right()}))
-    assert r"\x1b[31m" in collected.refused["ev-31mil"]
+    files = {"ev\x1b[31mil\u202e/a\x1b[31m.pdf": b"%PDF", f"bob/{NAME}": right()}
+    assert r"a\x1b[31m.pdf" in collect(class_.room, zipped(files)).refused["ev-31mil"]
     assert shown("\u202e\ud800a") == r"\u202e\ud800a"
 
 

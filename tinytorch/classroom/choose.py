@@ -36,6 +36,11 @@ class Candidate:
         return shown(self.entry.path)
 
     @property
+    def inside(self) -> str:
+        """Its place inside the hand-in: what the student called it."""
+        return _inside(self.entry, self.claim)
+
+    @property
     def usable(self) -> bool:
         """It holds the module's cells, or it is named so and might be mended."""
         return self.contents.ours or (self.titled and bool(self.contents.notebook))
@@ -75,7 +80,7 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
             choice.remarks.append(f"has {len(best)} notebooks: {_listed(each.name for each in best)}. "
                                   "Say with --take which one counts")  # fmt: skip
     counted = [each.entry for each in (choice.chosen, *choice.older) if each]
-    choice.beside += [f"{each.name} {_why_left(each)}" for each in candidates if each.entry not in counted]
+    choice.beside += [f"{each.inside} {_why_left(each)}" for each in candidates if each.entry not in counted]
     if choice.chosen:
         choice.remarks += _doubts(choice.chosen, files, take)
     return choice
@@ -102,9 +107,9 @@ def _candidates(
     scripts = [pair for pair in files if may_be_script(pair[0].parts[-1])]
     for kind, script in ((notebooks, False), (scripts, True)):
         if script and any(each.usable for each in looked) and not take:
-            left += [f"{shown(entry.path)} is a script beside the notebook" for entry, _ in kind]
+            left += [f"{_inside(*pair)} is a script beside the notebook" for pair in kind]
             continue
-        left += [f"{shown(entry.path)} was not looked into: too many files" for entry, _ in kind[CANDIDATES:]]
+        left += [f"{_inside(*pair)} was not looked into: too many files" for pair in kind[CANDIDATES:]]
         for entry, claim in kind[:CANDIDATES]:
             try:
                 contents = look_into(entry.read(), module, script=script)
@@ -112,8 +117,8 @@ def _candidates(
                 contents = Contents(problem=str(error))
             looked.append(Candidate(entry, claim, contents, _is_titled(claim, module)))
     seen = {entry.path for entry, _ in notebooks + scripts}
-    left += [f"{shown(entry.path)} {entry.problem or why_not_opened(entry.path)}" for entry, _ in files
-             if entry.path not in seen]  # fmt: skip
+    left += [f"{_inside(entry, claim)} {entry.problem or why_not_opened(entry.path)}"
+             for entry, claim in files if entry.path not in seen]  # fmt: skip
     return looked, left
 
 
@@ -139,17 +144,21 @@ def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]], take: frozenset
     newest = max(claim.order for _, claim in files)
     doubts = []
     if not chosen.contents.ours:
-        doubts.append(f"{chosen.name} was taken, but {chosen.contents.problem}")
+        doubts.append(f"{chosen.inside} was taken, but {chosen.contents.problem}")
     meant = chosen.claim.one_attempt or chosen.entry.path in take
     if newest > chosen.claim.order and not meant:
-        last = [shown(entry.path) for entry, claim in files if claim.order == newest]
+        last = [_inside(*pair) for pair in files if pair[1].order == newest]
         doubts.append(f"the newest attempt has no notebook: {_listed(last)}; an older one was taken")
     return doubts
 
 
 def _why_none(candidates: list[Candidate], beside: list[str]) -> str:
-    found = [f"{each.name} {each.contents.problem}" for each in candidates] + beside
+    found = [f"{each.inside} {each.contents.problem}" for each in candidates] + beside
     return _listed(found) if found else "holds no file"
+
+
+def _inside(entry: Entry, claim: Claim) -> str:
+    return shown("/".join(claim.rest) or entry.path)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -182,7 +182,7 @@ class Intake:
         row.attempts, row.remarks, row.beside = choice.attempts, choice.remarks, choice.beside
         if chosen:
             when = _utc(chosen.claim.when, self.timezone)
-            row.file, row.inside = chosen.name, shown("/".join(chosen.claim.rest))
+            row.file, row.inside = chosen.name, chosen.inside
             row.late = chosen.claim.late or bool(when and self.due and when > self.due)
             row.when = when.strftime(STAMP) if when else ""
             row.outcome = self._take(person.student, chosen, row)

@@ -52,6 +52,8 @@ FORMATS = (
     # Moodle, the export of the whole gradebook: Grades, Export.
     Format("moodle", "Moodle", ("First name", "ID number", "Email address"), "Email address",
            ("ID number", "Username"), re.compile(r"(?P<name>.+) \(Real\)")),
+    Format("moodle", "Moodle", ("First name", "Email address", "Last downloaded from this course"),
+           "Email address", ("Username",), re.compile(r"(?P<name>.+) \(Real\)")),
     # Brightspace: https://community.d2l.com/brightspace/kb/articles/3538-importing-grades
     Format("brightspace", "Brightspace", ("OrgDefinedId",), "OrgDefinedId",
            ("Username",),

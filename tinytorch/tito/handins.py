@@ -157,6 +157,9 @@ def _show_roster(listed: "Roster", found: "Matched") -> None:
     if not collected:
         handed_in = "nothing is collected yet"
     page.print(f"{listed.format.title}: {len(listed.members)} people, {handed_in}.")
+    if found.questions and not students:
+        page.print("Nobody who handed in was found. Is it this class's export? Exports are known in English: "
+                   "set the platform's language, and export again.", soft_wrap=True)  # fmt: skip
 
 
 def _show_questions(questions: dict[str, str]) -> None:
