@@ -22,6 +22,7 @@ from tinytorch.sandbox.processes import Started
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
+CRASHED = "crashed (as where a compiled loop reads or writes beyond an array, here or in an earlier call)"
 NOT_PLAIN = "its result is not plain data (an array, a Tensor, a number, text or a container of these)"
 
 
@@ -157,7 +158,7 @@ class Session:
             took_s = min(wall_s, self.limits.check_wall_s) if request.get("check") else wall_s
             raise self._ended(OutOfTime(f"it took longer than {took_s:.3g} s")) from None
         except channel.Silent:
-            raise self._ended(Died("its process ended: it exited, crashed or was killed")) from None
+            raise self._ended(Died(f"its process ended: it {CRASHED}, exited, or was killed")) from None
         except channel.Forged as error:
             raise self._ended(Died(f"its process sent something that is no reply: {error}")) from None
         finally:

@@ -1,4 +1,4 @@
-"""Forty typical mistakes, and what the student reads for each: their own line, and the cause.
+"""Typical mistakes, and what the student reads for each: their own line, and the cause.
 
 A mistake is made in the bank's good student, or, where `module` is true, in the module's own solution.
 """
@@ -134,9 +134,78 @@ STUDENT: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     ],
 }  # fmt: skip
 
-TYPICAL = [Typical(kernel, *mistake) for kernel, mistakes in STUDENT.items() for mistake in mistakes] + [
-    Typical("matmul_baseline", "loop not compiled", f"{NJIT}def _three_loops", "def _three_loops",
-            ("`_three_loops` is not compiled", "`@njit(nogil=True)` is missing above"), module=True),
-    Typical("vectorized_relu", "loop not compiled", f"{NJIT}def _relu_lanes", "def _relu_lanes",
-            ("`_relu_lanes` is not compiled", "`@njit(nogil=True)` is missing above"), module=True),
-]  # fmt: skip
+STEP = "                C[i, j] += A[i, k] * B[k, j]\n"
+MODULE: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
+    "profile_operation": [
+        ("integer division", "flops / wall / 1e9", "flops // wall // 1e9",
+         ("It is cut to a whole number: is it // for /?",)),
+        ("calls itself", "result = operation(", "result = profile_operation(operation, ",
+         ("`result = profile_operation(operation, *args, **kwargs)`", "the function calls itself without end")),
+        ("bracket left open", '"cpu_utilization": cpu / wall}', '"cpu_utilization": cpu / wall',
+         ("`profile = {", "'{' was never closed")),
+    ],
+    "benchmark_operation": [
+        ("nothing returned", "    return report\n", "", ("benchmark_operation returned None: is its `return` missing?",)),
+        ("interval along the other axis", "axis=1)", "axis=0)", ("`ci95_s`: expected the percentiles 2.5 and 97.5",)),
+        ("brace of an f-string left open", "got {warmup}", "got {warmup", ("`raise ValueError(", "f-string")),
+        ("= for ==", "if warmup < 0:", "if warmup = 0:", ("`if warmup = 0:`", "instead of '='?")),
+    ],
+    "matmul_baseline": [
+        ("loop not compiled", f"{NJIT}def _three_loops", "def _three_loops",
+         ("`_three_loops` is not compiled", "`@njit(nogil=True)` is missing above")),
+        ("last term left out", "range(A.shape[1])", "range(A.shape[1] - 1)",
+         ("Each of these sums lacks term 2 (the last of 3).",)),
+        ("lengths mixed up", "range(B.shape[1])", "range(B.shape[0])",
+         ("are M, K, N mixed up?", "columns 5 to 10 (the last 6 of 11)")),
+        ("= for +=", "C[i, j] +=", "C[i, j] =",
+         ("has only term 2 (the last of 3): is what was there overwritten (= for +=)?",)),
+        ("A turned", "A[i, k]", "A[k, i]", ("It is A.T @ B: the two indices of A are swapped.",)),
+        ("print with a format", STEP, "                print(f'{C[i, j]:.2f}')\n" + STEP,
+         ("`print(f'{C[i, j]:.2f}')`", "a format in an f-string (as `:.2f`) cannot be compiled")),
+        ("list in a loop", STEP, "                total = []\n                total += A[i, k] * B[k, j]\n",
+         ("`total = []`", "an empty list says nothing about what it will hold")),
+        ("endless while", "            for k in range(A.shape[1]):\n", "            k = 0\n            while k < A.shape[1]:\n",
+         ("`while k < A.shape[1]:`", "this line was running")),
+        ("indented too little", STEP, STEP[4:], ("`C[i, j] += A[i, k] * B[k, j]`", "expected an indented block")),
+        ("far beyond the array", "C[i, j] +=", "C[i * 10**9, j] +=",
+         ("`_three_loops(", "a compiled loop reads or writes beyond an array")),
+        ("step of 0", "range(A.shape[1])", "range(0, A.shape[1], A.shape[0] // 100)",
+         ("`_three_loops(", "range() arg 3 must not be zero")),
+        ("name of NumPy's misspelt", "    for i in range(A.shape[0]):\n",
+         "    T = np.zero(3)\n    for i in range(A.shape[0]):\n", ("`T = np.zero(3)`", "numpy has no `zero`")),
+        ("nothing written yet", STEP, "                raise NotImplementedError()\n", ("this is still the stub",)),
+        ("empty body", STEP, "", ("`### END SOLUTION`", "is a body empty, or a bracket open?")),
+    ],
+    "vectorized_relu": [
+        ("loop not compiled", f"{NJIT}def _relu_lanes", "def _relu_lanes",
+         ("`_relu_lanes` is not compiled", "`@njit(nogil=True)` is missing above")),
+        ("number for a vector", "lanes(x.dtype), splat(0, x.dtype)", "lanes(x.dtype), 0",
+         ("`store_vector(maximum(load_vector(x, i), zero), out, i)`", "`maximum`: expected a vector, not int64")),
+        ("place left out", "load_vector(x, i)", "load_vector(x)",
+         ("`store_vector(maximum(load_vector(x), zero), out, i)`", "the argument `i` is missing in the call of `load_vector`")),
+        ("arguments in another order", "store_vector(maximum(load_vector(x, i), zero), out, i)",
+         "store_vector(out, i, maximum(load_vector(x, i), zero))", ("`store_vector(out, i,", "`store_vector`: expected a vector")),
+        ("max for maximum", "maximum(load_vector(x, i), zero)", "max(load_vector(x, i), zero)",
+         ("`store_vector(max(", "`max` does not work on vectors")),
+        ("tail left out", "if rest > 0:", "if rest > 10**9:",
+         ("All 5 elements are wrong. They hold what was in memory before: never written",)),
+    ],
+    "vectorized_operations": [
+        ("name misspelt", "product.sum()", "prod.sum()", ("`\"dot_product\": prod.sum(),`", "name 'prod' is not defined")),
+        ("operand changed in place", "product, squares = x * y, np.square(x - y)",
+         "x -= y\n    product, squares = (x + y) * y, np.square(x)",
+         ("vectorized_operations changed its operand, argument 1: work on a copy",)),
+        ("dtype misspelt", "x.astype(dtype, copy=False), y", "x.astype(np.flaot64), y", ("numpy has no `flaot64`",)),
+        ("sum along an axis", "product.sum()", "product.sum(axis=0)",
+         ("dot_product", "expected the shape (), got (4,): one number over all elements is expected")),
+        ("one result forgotten", '        "element_wise_add": x + y,\n', "", ("the dict lacks element_wise_add",)),
+        ("list for a dict", "    return results\n", "    return list(results.values())\n", ("expected a dict, got a list",)),
+    ],
+}  # fmt: skip
+
+TYPICAL = [
+    Typical(kernel, *mistake, module=of is MODULE)
+    for of in (STUDENT, MODULE)
+    for kernel, mistakes in of.items()
+    for mistake in mistakes
+]

@@ -23,6 +23,7 @@ NUMERIC = re.compile(r"[<>|](b1|i[1248]|u[1248]|f(2|4|8|16)|c(8|16|32))")
 LIBRARIES_ERRORS = {
     "TypingError", "LoweringError", "UnsupportedError", "NumbaValueError", "NumbaTypeError",
     "NumbaIndexError", "LinAlgError", "AxisError", "UFuncTypeError", "UsageError",
+    "NotDefinedError", "UnsupportedBytecodeError",
 }  # fmt: skip
 TEXT = re.compile(r"[<>|][US]\d{1,4}")  # only ever goes in
 

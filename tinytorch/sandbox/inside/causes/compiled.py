@@ -149,6 +149,16 @@ RULES = (
     ),
     Rule(
         NUMBA,
+        rf"(?s)Function\(<built-in function ({OPERATOR})>\).*?>>> \w+\([^\n]*\bvector\(",
+        "`{0}` works on two vectors of one kind, or not at all: splat(value, dtype) makes one of a number",
+    ),
+    Rule(
+        NUMBA,
+        r"(?s)Function\(<built-in function (\w+)>\).*?>>> \w+\([^\n]*\bvector\(",
+        "`{0}` does not work on vectors: `maximum`, `multiply_add` and `splat` do",
+    ),
+    Rule(
+        NUMBA,
         rf"(?s)No implementation of function Function\(<built-in function ({OPERATOR})>\)"
         r".*?>>> \w+\((.+?)\)\n",
         "`{0}` does not work between these types in compiled code: {1}",

@@ -130,6 +130,7 @@ RULES = (
     Rule("MemoryError", r"", "out of memory"),
     Rule("RecursionError", r"", "the function calls itself without end"),
     Rule("KeyError", r"^(['\"]?\w+['\"]?)$", "there is no entry {0}", "there is no such entry"),
+    Rule("SyntaxError", r"incomplete input", "the code ends too early: is a body empty, or a bracket open?"),
     Rule(
         "SyntaxError",
         r"^invalid syntax \(",

@@ -75,13 +75,17 @@ def _same(a: np.ndarray, b: np.ndarray, close: dict) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, **close, equal_nan=True))
 
 
+def _untouched(g: np.ndarray) -> np.ndarray:
+    """A mask of the numbers that are what memory was filled with."""
+    if g.dtype not in FRESH_FLOATS:
+        return np.asarray(g == fresh(g.dtype)) if g.dtype.kind in "iu" else np.zeros(g.shape, bool)
+    mask = np.uint64(2 ** (8 * g.dtype.itemsize - 1) - 1)
+    bits = np.ascontiguousarray(g).view(f"u{g.dtype.itemsize}").astype(np.uint64) & mask
+    return np.asarray(bits == FRESH_FLOATS[g.dtype])
+
+
 def _never_written(g: np.ndarray, e: np.ndarray, close: dict) -> str:
-    if g.dtype.kind == "f" and g.dtype in FRESH_FLOATS:
-        mask = np.uint64(2 ** (8 * g.dtype.itemsize - 1) - 1)
-        bits = np.ascontiguousarray(g).view(f"u{g.dtype.itemsize}").astype(np.uint64) & mask
-        untouched = bits == FRESH_FLOATS[g.dtype]
-    else:
-        untouched = g == fresh(g.dtype) if g.dtype.kind in "iu" else np.zeros(g.shape, bool)
+    untouched = _untouched(g)
     if untouched.all():
         return (
             "They hold what was in memory before: never written, or added to without having been set first."
@@ -253,7 +257,7 @@ def _many_of_them(g: np.ndarray, e: np.ndarray, close: dict) -> str:
     if len(g) < 8:
         return ""
     for recognise, least, part in (
-        (_never_written, 0.3, g == fresh(g.dtype)),
+        (_never_written, 0.3, _untouched(g)),
         (_negative_zero, 0.5, (g == 0) & (e == 0)),
         (_nan, 0.5, np.isnan(g.astype(np.float64))),
         (_zeros, 0.5, (g == 0) & (e != 0)),
