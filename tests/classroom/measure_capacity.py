@@ -1,7 +1,8 @@
-"""What a class costs: `PYTHONPATH=tests python tests/classroom/measure_capacity.py [STUDENTS]`.
+"""What a class costs: `PYTHONPATH=tests python tests/classroom/measure_capacity.py [STUDENTS] [GRADED]`.
 
-First the grading of whole right submissions of the real module by one worker: seconds of CPU, and memory.
-Then everything that is done once for each student and is no grading, with STUDENTS of them (default 300).
+First the grading of GRADED whole right submissions of the real module by one worker (default 3): seconds of
+CPU, and memory. Then everything that is done once for each student and is no grading, with STUDENTS of them
+(default 300), and what it takes on the disk.
 """
 
 import resource
@@ -29,25 +30,23 @@ from tinytorch.classroom.standings import standings
 from tinytorch.classroom.store import Entry
 from tinytorch.course.module import load_module
 
-GRADED = 3  # submissions that one worker grades, one after the other
 
-
-def main(students: int) -> None:
+def main(students: int = 300, count: int = 3) -> None:
     with tempfile.TemporaryDirectory() as folder:
         init(Path(folder) / "class", load_module(ROOT))
         room = open_classroom(Path(folder) / "class")
         generate(room)
-        graded(room)
+        graded(room, count)
         around(room, students)
 
 
-def graded(room: Classroom) -> None:
+def graded(room: Classroom, count: int) -> None:
     """The grading itself, in a worker of the pool and its sandboxes."""
-    for number in range(GRADED):
+    for number in range(count):
         hand_in(room, f"graded{number}")
     with watched() as watch:
         autograde(room, workers=1)
-    print(f"grading: {watch.cpu_s / GRADED:.1f} s of CPU and {watch.wall_s / GRADED:.1f} s per submission, "
+    print(f"grading: {watch.cpu_s / count:.1f} s of CPU and {watch.wall_s / count:.1f} s per submission, "
           f"{watch.memory_mb:.0f} MB at most for one worker with its sandboxes")  # fmt: skip
 
 
@@ -100,6 +99,7 @@ def around(room: Classroom, students: int) -> None:
         path = source / f"student{number}" / room.module.notebook.name
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
+    before = kilobytes(room.root)
     timed("collect", students, lambda: collect(room, source))
     assignment = room.assignment_now()
     known = room.verdicts.find("graded0")
@@ -115,8 +115,14 @@ def around(room: Classroom, students: int) -> None:
     timed("recording the marks", students, record_all)
     timed("status", students, lambda: standings(room))
     timed("feedback", students, lambda: write_feedback(room))
+    taken = (kilobytes(room.root) - before) / students
+    print(f"disk: {taken:.0f} kB per student, for hand-ins of {len(text.encode()) / 1000:.0f} kB")
     timed("report", students, lambda: write_marks(room, "csv", room.root / "marks.csv"))
     timed("the class page", students, lambda: write_overview(room, room.root / "class.html"))
+
+
+def kilobytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1000
 
 
 def timed(what: str, students: int, work: Callable[[], object]) -> None:
@@ -127,4 +133,4 @@ def timed(what: str, students: int, work: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    main(*map(int, sys.argv[1:]))

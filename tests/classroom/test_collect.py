@@ -16,7 +16,11 @@ from tinytorch.classroom import handins
 from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.collect import collect
 from tinytorch.classroom.handins import shown
+from tinytorch.classroom.marks import write_marks
+from tinytorch.classroom.matching import absent, match_class
 from tinytorch.classroom.people import People, folder_name
+from tinytorch.classroom.roster import read_roster
+from tinytorch.classroom.standings import standings
 from tinytorch.course.errors import UserError
 
 NAME = "kernels_dev.ipynb"
@@ -95,8 +99,10 @@ def test_a_notebook_that_lost_its_metadata_is_known_by_its_functions(class_, zip
 @pytest.mark.parametrize("form", ["py:percent", "py:light"])
 def test_a_script_is_converted(class_, zipped, right, author_of, form):
     script = jupytext.writes(nbformat.reads(right("a").decode(), as_version=4), fmt=form)
-    assert collect(class_.room, zipped({"alice/kernels_dev.py": script, f"bob/{NAME}": right()})).fine
+    source = zipped({"alice/kernels_dev.py": script, f"bob/{NAME}": right()})
+    assert collect(class_.room, source).fine
     assert author_of("alice") == "a"
+    assert collect(class_.room, source).students("unchanged") == ["alice", "bob"]
     results = class_.grade()
     assert results["alice"].marks.earned == 100.0
 
@@ -196,6 +202,41 @@ def test_what_the_instructor_mended_is_not_replaced_by_a_newer_attempt(class_, z
     put(class_.room.folder("submitted", "u1") / NAME, right("mended"))
     assert collect(class_.room, zipped({name.format(2): right("second")})).kept == ["u1"]
     assert author_of("u1") == "mended"
+
+
+def test_a_name_behind_the_notebooks_is_a_name_and_a_drafts_is_not(class_, zipped, right, author_of):
+    people = {"kernels_dev_anna_maria.ipynb": "anna_maria", "kernels_dev (Bo Å).ipynb": "Bo-Å",
+              "Kernels-Dev - O'Brien (1).ipynb": "O-Brien"}  # fmt: skip
+    drafts = [NAME, "kernels_dev_final.ipynb", "kernels_dev (2).ipynb", "kernels_dev_new_version_3.ipynb"]
+    collected = collect(class_.room, zipped({name: right(name) for name in [*people, *drafts]}))
+    assert {author_of(student): student for student in collected.taken} == people
+    assert sorted(collected.unclaimed) == sorted(drafts)
+
+
+def test_who_handed_in_something_else_did_not_hand_in_nothing(class_, zipped, right, tmp_path):
+    """What was refused stands in every table, until there is a notebook."""
+    (tmp_path / "r.csv").write_text("student_id,name\na,Ann\nb,Bo\nc,Cy\n", encoding="utf-8")
+    match_class(class_.room, read_roster(tmp_path / "r.csv"), tmp_path / "r.csv", {})
+    collect(class_.room, zipped({f"a/{NAME}": right(), "b/work.pdf": b"%PDF-1.7"}))
+    assert [(each.student, each.state) for each in standings(class_.room)] == [
+        ("a", "collected"), ("b", "refused")
+    ]  # fmt: skip
+    assert "work.pdf is a PDF" in standings(class_.room)[1].problem
+    assert [member.name for member in absent(class_.room)] == ["Cy"]
+    report = write_marks(class_.room, "csv", tmp_path / "m.csv")
+    assert "work.pdf is a PDF" in report.without_mark["b"] and report.absent == ["Cy"]
+    collect(class_.room, zipped({f"b/{NAME}": right()}))
+    assert {each.state for each in standings(class_.room)} == {"collected"}
+
+
+def test_a_preview_knows_the_roster(class_, zipped, right, tmp_path):
+    (tmp_path / "r.csv").write_text('Student,ID,Section,Kernels (5)\n"Müller, Zoë",101,L1,\n')
+    match_class(class_.room, read_roster(tmp_path / "r.csv"), tmp_path / "r.csv", {})
+    source = zipped({f"müllerzoë_101_1_{NAME}": right(), f"guestgerd_999_2_{NAME}": right()})
+    for dry_run in (True, False):
+        collected = collect(class_.room, source, dry_run=dry_run)
+        assert [row.name for row in collected.rows] == ["guestgerd", "Zoë Müller"]
+        assert collected.questions == {"guestgerd_999": "is not on the roster"} and not collected.fine
 
 
 def test_a_preview_writes_nothing(class_, zipped, right):
@@ -323,8 +364,8 @@ def test_every_entry_is_taken_or_named(class_, zipped, right, names):
 
 
 def test_what_a_name_could_do_to_a_terminal_is_spelled_out(class_, zipped, right, capsys):
-    collected = collect(class_.room, zipped({f"ev\x1b[31mil\u202e/{NAME}": b"%PDF", f"bob/{NAME}": right()}))
-    assert r"\x1b[31m" in collected.refused["ev-31mil"]
+    files = {"ev\x1b[31mil\u202e/a\x1b[31m.pdf": b"%PDF", f"bob/{NAME}": right()}
+    assert r"a\x1b[31m.pdf" in collect(class_.room, zipped(files)).refused["ev-31mil"]
     assert shown("\u202e\ud800a") == r"\u202e\ud800a"
 
 

@@ -6,12 +6,11 @@ import sys
 import zipfile
 
 import pytest
-from classroom.laid_out import Container, hand_in, lay_out, points_in, results_in
+from classroom.laid_out import Container, hand_in, lay_out, points_in, require_landlock, results_in
 
 from tinytorch.classroom.gradescope import write_autograder
 from tinytorch.classroom.gradescope_run import main
 from tinytorch.course.errors import UserError
-from tinytorch.sandbox.kinds import require
 
 NAME = "kernels_dev.ipynb"
 RIGHT = {"double": "return 2 * x", "shift": "return x + 1"}
@@ -91,10 +90,7 @@ def test_an_autograder_is_not_replaced_unasked(class_, tmp_path):
 @pytest.mark.whole
 def test_the_script_grades_in_a_container(class_, notebook_of, tmp_path):
     """As Gradescope runs it: root in a root file system of its own, where bubblewrap cannot work."""
-    try:
-        require("landlock")
-    except UserError as error:
-        pytest.skip(f"landlock: {error.problem}")
+    require_landlock()
     container = Container(tmp_path / "container")
     if container.run(sys.executable, "-c", "import tinytorch", check=False).returncode:
         pytest.skip("what is installed here lies on another file system than /")

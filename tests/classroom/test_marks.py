@@ -194,6 +194,31 @@ def test_a_namesake_with_another_id_is_somebody_else(tmp_path):
     assert found.by_student == {} and found.questions == {"absentann_999": "is not on the roster"}
 
 
+def test_a_name_that_fits_two_is_asked_about_also_where_one_of_them_is_found(tmp_path):
+    """Who is left is not for certain the other one: the same person may have handed in twice."""
+    roster = read_roster(export(tmp_path, "canvas"))
+    people = [Person("jsmith2", "jsmith2", "plain"), Person("John-Smith", "John Smith", "plain")]
+    found = match(people, roster)
+    assert set(found.by_student) == {"jsmith2"} and "102 or 207" in found.questions["John-Smith"]
+    both = match([Person("x", "", "teams", login="jsmith2"), Person("jsmith2", "?", "plain")], roster)
+    assert both.by_student == {} and "and x could be 207" in both.questions["jsmith2"]
+    late = match([Person("jgarcia", "?", "plain"), Person("b", "José María García-Núñez", "teams")], roster)
+    assert "and jgarcia could be 101 by name" in late.questions["b"]
+
+
+def test_a_decision_can_be_changed_and_is_void_where_its_row_is_gone(tmp_path):
+    (tmp_path / "r.csv").write_text("student_id,name\n1,Ann Lee\n2,Ann Lee\n", encoding="utf-8")
+    roster = read_roster(tmp_path / "r.csv")
+    people = [Person("a", "Ann Lee", "teams", matched="1"), Person("b", "Ann Lee", "teams", matched="9")]
+    found = match(people, roster)
+    assert {student: row.id for student, row in found.by_student.items()} == {"a": "1"}
+    assert "1 or 2" in found.questions["b"]
+    found = match(people, roster, {"b": "1"})
+    assert {student: row.id for student, row in found.by_student.items()} == {"b": "1"}
+    with pytest.raises(UserError, match="one free row with the id '1'"):
+        match(people, roster, {"a": "1", "b": "1"})
+
+
 def test_two_who_could_be_one_are_asked_about(tmp_path):
     (tmp_path / "r.csv").write_text("student_id,name\n1,Zoë Müller\n2,Bo Lee\n", encoding="utf-8")
     people = [
@@ -203,6 +228,11 @@ def test_two_who_could_be_one_are_asked_about(tmp_path):
     ]
     found = match(people, read_roster(tmp_path / "r.csv"))
     assert set(found.by_student) == {"c"} and set(found.questions) == {"a", "b"}
+
+
+def test_a_roster_of_one_column(tmp_path):
+    (tmp_path / "r.csv").write_text("name\nAnn Lee\nBo\n", encoding="utf-8")
+    assert [member.name for member in read_roster(tmp_path / "r.csv").members] == ["Ann Lee", "Bo"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -229,6 +259,7 @@ def test_folders_named_by_user_or_address_are_found_in_any_export(tmp_path):
     [
         (b"PK\x03\x04", "Excel"),
         (b"", "no table"),
+        (b"a\n1\n", "ids or names"),
         (b"a,b\n1,2\n", "ids or names"),
         (b"name,x\n", "lists nobody"),
     ],

@@ -214,6 +214,17 @@ def test_a_worksheet_of_moodle_that_hides_the_names(tmp_path):
     assert set(found.by_student) == {"Participant_31"}
 
 
+@pytest.mark.parametrize(
+    "content", ["student_id,name\na,Ann Lee\na,Bo\n", "first_name,last_name\nA,B\nA,B\n"]
+)
+def test_rows_that_nothing_tells_apart_are_to_be_mended_in_the_roster(tmp_path, content):
+    """No --match could say which one is meant."""
+    (tmp_path / "g.csv").write_text(content, encoding="utf-8")
+    people = [Person("a", "a", "plain"), Person("A-B", "A B", "plain")]
+    asked = match(people, read_roster(tmp_path / "g.csv")).questions
+    assert any("2 rows" in question and "an id of its own" in question for question in asked.values())
+
+
 def test_who_is_listed_twice_is_one_person_with_two_rows(tmp_path):
     path = tmp_path / "g.csv"
     path.write_text("student_id;name;section\na1;Ann Lee;1\nb2;Bo;1\na1;Ann Lee;2\n", encoding="utf-8")

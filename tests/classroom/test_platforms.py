@@ -1,6 +1,7 @@
 """Downloads as learning platforms make them: everybody is found, nobody is mixed up, the newest counts."""
 
 import unicodedata
+from datetime import UTC
 
 import pytest
 
@@ -139,10 +140,51 @@ def test_canvas_files_of_one_student_the_last_uploaded_counts(class_, zipped, ri
              "kimmin_3_81_notes.pdf": b"%PDF-1.7"}  # fmt: skip
     collected = collect(class_.room, zipped(files))
     assert author_of("kimmin_3") == "new"
-    [row] = collected.rows
-    assert row.attempts == 2
+    assert collected.fine and "notes.pdf" in collected.rows[0].beside[0]  # it came in the same attempt
+    assert collected.rows[0].attempts == 2
     kept = class_.room.root / ".tito" / "attempts" / "kernels" / "kimmin_3"
     assert [b"old" in path.read_bytes() for path in kept.iterdir()] == [True]
+
+
+def test_canvas_an_untouched_notebook_uploaded_last_does_not_hide_the_work(
+    class_, zipped, right, notebook_of, author_of
+):
+    files = {f"kimmin_3_77_{NAME}": right("work"), "kimmin_3_80_kernels_dev-1.ipynb": notebook_of("stub")}
+    assert collect(class_.room, zipped(files)).fine
+    assert author_of("kimmin_3") == "work"
+
+
+def test_an_older_notebook_counts_where_the_instructor_says_so(class_, zipped, right, author_of):
+    old, new = f"K_u7_attempt_2026-01-02-10-11-12_{NAME}", f"K_u7_attempt_2026-01-31-10-11-12_{NAME}"
+    collected = collect(class_.room, zipped({old: right("old"), new: right("new")}), take=(old,))
+    assert author_of("u7") == "old" and collected.fine
+
+
+def test_canvas_a_name_of_which_nothing_is_left(class_, zipped, right, author_of):
+    """Canvas drops all that is no letter, digit or underscore: of some names, everything."""
+    files = {f"_102_5001_{NAME}": right("102"), f"_LATE_103_5002_{NAME}": right("103"),
+             f"leebo_104_5003_{NAME}": right("104")}  # fmt: skip
+    collected = collect(class_.room, zipped(files))
+    assert collected.fine and {row.student: row.late for row in collected.rows} == {
+        "102": False, "103": True, "leebo_104": False
+    }  # fmt: skip
+    assert author_of("103") == "103"
+
+
+@pytest.mark.parametrize("name", ["canvas", "moodle", "blackboard", "brightspace"])
+@pytest.mark.parametrize("inner", [True, False])
+def test_sections_in_folders_or_zips_of_their_own(class_, packed, zipped, right, name, inner):
+    files = list(DOWNLOADS[name](right).items())
+    sections = {"Section 1": dict(files[::2]), "Section 2": dict(files[1::2])}
+    nested = {f"{section}.zip": packed(inside) for section, inside in sections.items()}
+    flat = {
+        f"{section}/{path}": text for section, inside in sections.items() for path, text in inside.items()
+    }
+    collected = collect(
+        class_.room, zipped(nested if inner else flat | {"notes.txt": "of mine"}), dry_run=True
+    )
+    assert collected.platform == name and len(collected.taken) == len(NAMES)
+    assert list(collected.unclaimed) == ([] if inner else ["notes.txt"])
 
 
 def test_anonymous_hand_ins_of_canvas(class_, zipped, right, author_of):
@@ -250,6 +292,43 @@ def test_gradescope_folders_without_a_description_are_named(class_, zipped, righ
     collected = collect(class_.room, zipped(files))
     assert collected.taken == ["Pia"]
     assert list(collected.unclaimed) == [f"submission_6/{NAME}"]
+
+
+def test_gradescopes_folders_are_nobodys_without_its_description(class_, zipped, right):
+    collected = collect(class_.room, zipped({f"submission_{n}/{NAME}": right() for n in (5, 6)}))
+    assert not collected.rows and len(collected.unclaimed) == 2
+    assert all("submission_metadata.yml" in reason for reason in collected.unclaimed.values())
+
+
+def test_sections_of_gradescope_have_a_description_each(class_, packed, tmp_path, right):
+    for number, who in ((5, "Pia"), (6, "Tom")):
+        about = f"submission_{number}:\n  :submitters:\n  - :name: {who}\n"
+        files = {"submission_metadata.yml": about, f"submission_{number}/{NAME}": right()}
+        (tmp_path / f"{who}.zip").write_bytes(packed(files))
+    collected = collect(class_.room, tmp_path / "Pia.zip", tmp_path / "Tom.zip", dry_run=True)
+    assert collected.fine and collected.taken == ["Pia", "Tom"]
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["Jan 31, 2026 1011 AM", "31 January, 2026 1011", "Jan 31, 2026 10_11 AM", "2026-01-31 1011",
+     "31. Jan. 2026 10:11"],
+)  # fmt: skip
+def test_times_of_brightspace_and_names_with_hyphens(class_, zipped, right, when):
+    names = ("Ann - Marie Lee", "Bo Å")
+    for place in ("{}-9 - {} - {}/" + NAME, "{}-9 - {} - {} - my kernels 2026.ipynb"):
+        files = {place.format(n, name, when): right() for n, name in enumerate(names)}
+        collected = collect(class_.room, zipped(files), dry_run=True, timezone=UTC)
+        assert collected.platform == "brightspace" and [row.name for row in collected.rows] == list(names)
+        assert {row.when for row in collected.rows} == {"2026-01-31 10:11:00.000000 UTC"}
+
+
+def test_google_classroom_the_title_is_what_the_names_share(class_, zipped, right):
+    """In front or behind, in any case; a name may have a hyphen between spaces."""
+    files = [f"Ann - Marie Lee - {NAME}", "Kernels_dev - Bo.ipynb", f"Copy of {NAME[:-6]} - Cy.ipynb"]
+    collected = collect(class_.room, zipped({name: right() for name in files}))
+    assert collected.platform == "google" and collected.fine
+    assert sorted(row.name for row in collected.rows) == ["Ann - Marie Lee", "Bo", "Cy"]
 
 
 def test_google_drive_in_parts(class_, zipped, right, author_of):

@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
 from tinytorch.course.cells import (
+    LONGEST,
     STUB,
     check_structure,
     clear_solutions,
@@ -110,6 +111,11 @@ def test_the_digest_does_not_see_comments_and_layout(same):
 )
 def test_the_digest_sees_what_the_code_says(other):
     assert digest(other) != digest("x = 1")
+
+
+def test_the_digest_of_code_that_is_too_long_to_parse_is_that_of_its_text():
+    long = "x;" * LONGEST
+    assert digest(long) == digest(long + "\n") != digest(long.replace("x", "(x)"))
 
 
 def test_the_digest_of_code_that_does_not_parse_is_that_of_its_text():

@@ -116,7 +116,9 @@ def test_every_definition_counts():
     assert find(body("A @ B"), body("[0 for a in A]")) == [("matmul_baseline", "cell 1", 4)]
 
 
-@pytest.mark.parametrize("source", ["def f(:", "\0", "x = 08"])
+@pytest.mark.parametrize(
+    "source", ["def f(:", "\0", "x = 08", "def f(a, a): pass", "nonlocal x", "def f():\n    from os import *"]
+)
 def test_code_that_does_not_parse_is_passed_over(source):
     assert find(source, body("A @ B")) == [("matmul_baseline", "cell 2", 4)]
 

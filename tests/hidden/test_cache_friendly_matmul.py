@@ -43,6 +43,8 @@ def test_edges_of_blocks(kernels):
     for size in (1, 2, 5, 7, 9, 13, 17, 31, 33, 49, 65, 70):
         A, B = numbers((size, 19)), numbers((19, size + 1))
         assert_product(kernels.cache_friendly_matmul(A, B), A, B)
+    A, B = numbers((337, 7)), numbers((7, 193))  # of tiles of every size, and a row and a column more
+    assert_product(kernels.cache_friendly_matmul(A, B, 1), A, B)
 
 
 @pytest.mark.weight(3)

@@ -156,6 +156,14 @@ def test_large(kernels):
         assert_product(kernels.pruned_matmul(A, csr_array(B)), A, B)
 
 
+def test_deep_weights(kernels):
+    """Columns of thousands of weights span many blocks: sums go on where the last block ended."""
+    for dtype in (np.float32, np.float64):
+        A, B = numbers((67, 5003), dtype), pruned((5003, 19), dtype)
+        for kept in (csr_array(B), B):
+            assert_product(kernels.pruned_matmul(A, kept), A, B)
+
+
 def test_any_memory_layout(kernels):
     """Transposed, sliced and reversed views, either byte order and read-only arrays give the same product."""
     A, B = numbers((9, 6)), pruned((6, 7))

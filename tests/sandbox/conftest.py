@@ -7,8 +7,9 @@ import pytest
 from sandbox.small import LIMITS, REPOSITORY
 
 from tinytorch.course.module import Limits
+from tinytorch.sandbox.code import Cell
 from tinytorch.sandbox.kinds import SANDBOXES, obstacle
-from tinytorch.sandbox.session import Cell, Session
+from tinytorch.sandbox.session import Session
 from tinytorch.sandbox.zygote import warm_zygote
 
 

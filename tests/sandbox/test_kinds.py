@@ -81,7 +81,7 @@ def test_a_wheel_without_its_program_leaves_the_systems(monkeypatch, tmp_path: P
 def test_an_interpreter_by_a_relative_path_starts_its_sandbox(tmp_path: Path):
     code = (
         "from tinytorch.course.module import Limits\nfrom tinytorch.sandbox.zygote import Zygote\n"
-        "from tinytorch.sandbox.session import Cell, Session\n"
+        "from tinytorch.sandbox.code import Cell\nfrom tinytorch.sandbox.session import Session\n"
         "session = Session(Zygote('bubblewrap', Limits()), [Cell('a', 'def f(): return 7')])\n"
         "print(session.call('f', (), {}))\nsession.close()\nsession.zygote.close()"
     )

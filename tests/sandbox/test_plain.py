@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sandbox.small import HASTY
 
+from tinytorch.sandbox.code import Cell
 from tinytorch.sandbox.faults import Died, OutOfTime, Unusable, where
 from tinytorch.sandbox.inside.values import Operation
 from tinytorch.sandbox.plain import Plain
-from tinytorch.sandbox.session import Cell, Session
+from tinytorch.sandbox.session import Session
 
 CODE = """
 import os, time

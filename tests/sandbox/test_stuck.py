@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from sandbox.small import LIMITS
 
+from tinytorch.course.cells import LONGEST
 from tinytorch.sandbox.faults import Fault, where
 from tinytorch.sandbox.stuck import endless_loop, last_place, stays_busy, without_dumps
 
@@ -91,6 +92,10 @@ def ended(submission, *args) -> str:
     with pytest.raises(Fault) as caught:
         submission.call("f", args, {})
     return str(where(caught.value))
+
+
+def test_a_cell_that_is_too_long_to_parse_is_not_searched_for_a_loop():
+    assert endless_loop("while True: f()\ndef f():\n    while True: pass\n" + "1;" * LONGEST, 1) is None
 
 
 def test_an_endless_loop_of_python_is_named(submit):

@@ -75,6 +75,32 @@ def test_the_round_with_a_platform(class_, handed_in, tito, tmp_path, platform):
     assert {number: rows[prefix + number] for number in expected} == expected
 
 
+def test_a_second_download_changes_what_is_newer_and_no_mark_that_a_person_gave(
+    class_, handed_in, tito, tmp_path
+):
+    def week(files):
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        tito("nbgrader", "collect", str(tmp_path / "all.zip"))
+        assert tito("nbgrader", "autograde", "--workers", "1").code == 0
+
+    (tmp_path / "grades.csv").write_text(CANVAS, encoding="utf-8")
+    untouched = {f"smithjohn_102_2_{NAME}": handed_in()}
+    week({f"müllerzoë_101_1_{NAME}": handed_in(**KERNELS[1])} | untouched)
+    with class_.room.gradebook() as gradebook:
+        gradebook.find_grade("check_shift", "kernels_dev", "kernels", "smithjohn_102").manual_score = 25.0
+        gradebook.db.commit()
+    week({f"müllerzoë_101_7_{NAME}": handed_in(**RIGHT), "smithjohn_207_9_a.pdf": "%PDF-1.7"} | untouched)
+    answer = tito("nbgrader", "report", str(tmp_path / "grades.csv"), "--for", "canvas")
+    assert answer.code == 1 and "smithjohn_207 has no mark: refused: a.pdf is a PDF" in answer.out
+    with open("marks-canvas.csv", encoding="utf-8", newline="") as file:
+        rows = {row["ID"]: row["Two kernels (555)"] for row in csv.DictReader(file)}
+    assert {number: rows[number] for number in ("101", "102", "207", "105")} == {
+        "101": "100", "102": "25", "207": "", "105": ""
+    }  # fmt: skip
+
+
 def test_with_a_roster_newcomers_are_matched_at_once(class_, handed_in, tito, tmp_path):
     (tmp_path / "grades.csv").write_text(CANVAS, encoding="utf-8")
     assert tito("nbgrader", "roster", str(tmp_path / "grades.csv")).code == 0
@@ -92,11 +118,11 @@ def test_what_needs_the_instructor_is_said_and_makes_the_exit_code_1(class_, han
     source = tmp_path / "all.zip"
     with zipfile.ZipFile(source, "w") as archive:
         archive.writestr(f"alice/{NAME}", handed_in())
-        archive.writestr("b\x1b]0;ob/report.pdf", b"%PDF")
+        archive.writestr("b\x1b]0;ob/re\x1b]0;port.pdf", b"%PDF")
         archive.writestr(NAME, handed_in())
     answer = tito("nbgrader", "collect", str(source))
     assert answer.code == 1 and "\x1b" not in answer.out
-    for words in ("is a PDF", r"b\x1b]0;ob", "does not say whose it is", "1 submissions collected"):
+    for words in (r"re\x1b]0;port.pdf is a PDF", "does not say whose it is", "1 submissions collected"):
         assert words in " ".join(answer.out.split())
     answer = tito("nbgrader", "collect", str(source), "--json")
     assert answer.code == 1

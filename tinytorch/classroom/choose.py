@@ -36,6 +36,11 @@ class Candidate:
         return shown(self.entry.path)
 
     @property
+    def inside(self) -> str:
+        """Its place inside the hand-in: what the student called it."""
+        return _inside(self.entry, self.claim)
+
+    @property
     def usable(self) -> bool:
         """It holds the module's cells, or it is named so and might be mended."""
         return self.contents.ours or (self.titled and bool(self.contents.notebook))
@@ -63,10 +68,11 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
     if not usable:
         choice.remarks.append(_why_none(candidates, beside))
         return choice
-    attempts = sorted({each.claim.order for each in usable}, reverse=True)
-    for order in attempts:
-        best = _best([each for each in usable if each.claim.order == order], take)
-        if order != attempts[0]:
+    ranks = sorted({_rank(each) for each in usable}, reverse=True)
+    counts = next((_rank(each) for each in usable if each.entry.path in take), ranks[0])
+    for rank in ranks:
+        best = _best([each for each in usable if _rank(each) == rank], take)
+        if rank != counts:
             choice.older += best[:1]
         elif len(best) == 1:
             choice.chosen = best[0]
@@ -74,11 +80,21 @@ def choose(files: list[tuple[Entry, Claim]], module: Module, take: frozenset[str
             choice.remarks.append(f"has {len(best)} notebooks: {_listed(each.name for each in best)}. "
                                   "Say with --take which one counts")  # fmt: skip
     counted = [each.entry for each in (choice.chosen, *choice.older) if each]
-    choice.beside += [f"{each.name} {each.contents.problem or 'was not taken'}"
-                      for each in candidates if each.entry not in counted]  # fmt: skip
+    choice.beside += [f"{each.inside} {_why_left(each)}" for each in candidates if each.entry not in counted]
     if choice.chosen:
-        choice.remarks += _doubts(choice.chosen, files)
+        choice.remarks += _doubts(choice.chosen, files, take)
     return choice
+
+
+def _why_left(candidate: Candidate) -> str:
+    untouched = candidate.contents.ours and not candidate.contents.attempted
+    return candidate.contents.problem or ("is untouched" if untouched else "was not taken")
+
+
+def _rank(candidate: Candidate) -> tuple[bool, int]:
+    """The newest counts; of files that came in one attempt, the newest with work in it."""
+    worked_on = candidate.claim.one_attempt and bool(candidate.contents.attempted)
+    return worked_on, candidate.claim.order
 
 
 def _candidates(
@@ -91,9 +107,9 @@ def _candidates(
     scripts = [pair for pair in files if may_be_script(pair[0].parts[-1])]
     for kind, script in ((notebooks, False), (scripts, True)):
         if script and any(each.usable for each in looked) and not take:
-            left += [f"{shown(entry.path)} is a script beside the notebook" for entry, _ in kind]
+            left += [f"{_inside(*pair)} is a script beside the notebook" for pair in kind]
             continue
-        left += [f"{shown(entry.path)} was not looked into: too many files" for entry, _ in kind[CANDIDATES:]]
+        left += [f"{_inside(*pair)} was not looked into: too many files" for pair in kind[CANDIDATES:]]
         for entry, claim in kind[:CANDIDATES]:
             try:
                 contents = look_into(entry.read(), module, script=script)
@@ -101,8 +117,8 @@ def _candidates(
                 contents = Contents(problem=str(error))
             looked.append(Candidate(entry, claim, contents, _is_titled(claim, module)))
     seen = {entry.path for entry, _ in notebooks + scripts}
-    left += [f"{shown(entry.path)} {entry.problem or why_not_opened(entry.path)}" for entry, _ in files
-             if entry.path not in seen]  # fmt: skip
+    left += [f"{_inside(entry, claim)} {entry.problem or why_not_opened(entry.path)}"
+             for entry, claim in files if entry.path not in seen]  # fmt: skip
     return looked, left
 
 
@@ -124,20 +140,25 @@ def _best(candidates: list[Candidate], take: frozenset[str]) -> list[Candidate]:
     return sorted(different.values(), key=lambda each: each.entry.path)
 
 
-def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]]) -> list[str]:
+def _doubts(chosen: Candidate, files: list[tuple[Entry, Claim]], take: frozenset[str]) -> list[str]:
     newest = max(claim.order for _, claim in files)
     doubts = []
     if not chosen.contents.ours:
-        doubts.append(f"{chosen.name} was taken, but {chosen.contents.problem}")
-    if newest > chosen.claim.order:
-        last = [shown(entry.path) for entry, claim in files if claim.order == newest]
+        doubts.append(f"{chosen.inside} was taken, but {chosen.contents.problem}")
+    meant = chosen.claim.one_attempt or chosen.entry.path in take
+    if newest > chosen.claim.order and not meant:
+        last = [_inside(*pair) for pair in files if pair[1].order == newest]
         doubts.append(f"the newest attempt has no notebook: {_listed(last)}; an older one was taken")
     return doubts
 
 
 def _why_none(candidates: list[Candidate], beside: list[str]) -> str:
-    found = [f"{each.name} {each.contents.problem}" for each in candidates] + beside
+    found = [f"{each.inside} {each.contents.problem}" for each in candidates] + beside
     return _listed(found) if found else "holds no file"
+
+
+def _inside(entry: Entry, claim: Claim) -> str:
+    return shown("/".join(claim.rest) or entry.path)
 
 
 def _listed(names: Iterable[str]) -> str:

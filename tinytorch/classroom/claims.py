@@ -23,6 +23,7 @@ class Claim:
     order: int = 0
     when: datetime | None = None
     late: bool = False
+    one_attempt: bool = False  # all files came in one attempt, and `order` only says which is newer
 
     @property
     def key(self) -> str:

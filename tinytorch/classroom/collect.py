@@ -7,7 +7,7 @@ Every entry of the download is taken or named. The newest attempt counts; older 
 from __future__ import annotations
 
 import hashlib
-import json
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -19,24 +19,20 @@ from nbgrader.api import MissingEntry
 from tinytorch.classroom.choose import Candidate, choose
 from tinytorch.classroom.claims import Claim
 from tinytorch.classroom.classroom import Classroom
+from tinytorch.classroom.collected import Record, Records
 from tinytorch.classroom.handins import Entry, open_downloads, shown
+from tinytorch.classroom.matching import match_kept
 from tinytorch.classroom.people import People, Person, learn_names
 from tinytorch.classroom.platforms import PLATFORMS
-from tinytorch.classroom.recognise import TABLES, Recognised, recognise
+from tinytorch.classroom.recognise import NUMBERED, TABLES, Recognised, recognise
 from tinytorch.course.errors import UserError
-from tinytorch.course.files import STATE_FOLDER, write_atomically
+from tinytorch.course.files import STATE_FOLDER
 
 TAKEN, UNCHANGED, KEPT, REFUSED = "taken", "unchanged", "kept", "refused"
 TIMESTAMP = "timestamp.txt"  # nbgrader reads from it when something was handed in
 STAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
-
-@dataclass
-class HandIn:
-    """All that one person handed in."""
-
-    person: Person
-    files: list[tuple[Entry, Claim]] = field(default_factory=list)
+Files = list[tuple[Entry, Claim]]  # all that one person handed in
 
 
 @dataclass
@@ -47,7 +43,8 @@ class Row:
     name: str
     id: str
     outcome: str
-    file: str = ""
+    file: str = ""  # the path in the download
+    inside: str = ""  # what the student called it
     when: str = ""
     late: bool = False
     attempts: int = 1
@@ -62,12 +59,16 @@ class Row:
 
 @dataclass
 class Collected:
-    """What became of a download: a row for each person, the entries that are nobody's, and the litter."""
+    """What became of a download: a row for each person, the entries that are nobody's, and the litter.
+
+    `questions`: why somebody is not found on the roster, by student.
+    """
 
     platform: str
     rows: list[Row]
     unclaimed: dict[str, str]
     passed_over: int
+    questions: dict[str, str]
 
     def students(self, outcome: str) -> list[str]:
         return [row.student for row in self.rows if row.outcome == outcome]
@@ -89,7 +90,7 @@ class Collected:
     @property
     def fine(self) -> bool:
         """Whether everything was taken, and nothing needs the instructor."""
-        return not self.unclaimed and all(row.fine for row in self.rows)
+        return not (self.unclaimed or self.questions) and all(row.fine for row in self.rows)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"taken": self.taken, "kept": self.kept, "refused": self.refused}
@@ -128,18 +129,20 @@ def collect(
             )
         people = People(classroom.root)
         handins, unclaimed = _by_person(found, people)
+        matched = match_kept(classroom, people)
         intake = Intake(classroom, force, dry_run, frozenset(take), timezone)
-        rows = [intake.row(handins[student]) for student in sorted(handins)]
+        rows = [intake.row(people.known[student], handins[student]) for student in sorted(handins)]
     if not dry_run:
         people.save()
         intake.records.save()
-        learn_names(classroom, [handin.person for handin in handins.values()])
-    return Collected(found.platform, rows, unclaimed, download.passed_over)
+        met = handins.keys() | matched.by_student.keys()
+        learn_names(classroom, [people.known[student] for student in sorted(met)], matched.names)
+    return Collected(found.platform, rows, unclaimed, download.passed_over, matched.questions)
 
 
-def _by_person(found: Recognised, people: People) -> tuple[dict[str, HandIn], dict[str, str]]:
-    """The entries by student, and why the others are nobody's."""
-    handins: dict[str, HandIn] = {}
+def _by_person(found: Recognised, people: People) -> tuple[dict[str, Files], dict[str, str]]:
+    """What each student handed in, and why the other entries are nobody's."""
+    handins: dict[str, Files] = defaultdict(list)
     unclaimed: dict[str, str] = {}
     for entry in found.entries:
         claims = None if entry.leads_out else found.reader(entry.parts)
@@ -147,13 +150,15 @@ def _by_person(found: Recognised, people: People) -> tuple[dict[str, HandIn], di
             unclaimed[shown(entry.path)] = entry.problem or _whose(entry, found.platform)
         for claim in claims or ():
             person = people.of(claim, found.platform)
-            handins.setdefault(person.student, HandIn(person)).files.append((entry, claim))
+            handins[person.student].append((entry, claim))
     return handins, unclaimed
 
 
 def _whose(entry: Entry, platform: str) -> str:
     if entry.parts[-1].lower().endswith(TABLES):
         return "is a table: `tito nbgrader roster` reads it"
+    if NUMBERED.fullmatch(entry.parts[0]):
+        return "does not say whose it is: submission_metadata.yml, which Gradescope packs with it, is missing"
     title = PLATFORMS[platform].title if platform in PLATFORMS else ""
     return f"is not named as {title} names a hand-in" if title else "does not say whose it is"
 
@@ -169,22 +174,28 @@ class Intake:
         self.records = Records(classroom)
         self.due = _due(classroom)
 
-    def row(self, handin: HandIn) -> Row:
+    def row(self, person: Person, files: Files) -> Row:
         """Take one person's hand-in, and say what became of it."""
-        choice = choose(handin.files, self.classroom.module, self.take)
-        person, chosen = handin.person, choice.chosen
+        choice = choose(files, self.classroom.module, self.take)
+        chosen = choice.chosen
         row = Row(person.student, person.name, person.id or person.login, REFUSED)
         row.attempts, row.remarks, row.beside = choice.attempts, choice.remarks, choice.beside
         if chosen:
             when = _utc(chosen.claim.when, self.timezone)
-            row.file, row.late = chosen.name, chosen.claim.late or bool(when and self.due and when > self.due)
+            row.file, row.inside = chosen.name, chosen.inside
+            row.late = chosen.claim.late or bool(when and self.due and when > self.due)
             row.when = when.strftime(STAMP) if when else ""
             row.outcome = self._take(person.student, chosen, row)
             self._keep_older(person.student, choice.older)
+        elif not (self.dry_run or self._target(person.student).is_file()):
+            self.records.by_student[person.student] = Record(refused="; ".join(row.remarks))
         return row
 
+    def _target(self, student: str) -> Path:
+        return self.classroom.folder("submitted", student) / self.classroom.module.notebook.name
+
     def _take(self, student: str, chosen: Candidate, row: Row) -> str:
-        target = self.classroom.folder("submitted", student) / self.classroom.module.notebook.name
+        target = self._target(student)
         record = self.records.of(student)
         here = _digest(target.read_bytes()) if target.is_file() else None
         fresh = Record(_digest(chosen.contents.notebook), chosen.claim.order, row.file, row.when, row.late)
@@ -224,36 +235,6 @@ class Intake:
     def _keep(self, student: str, stamp: str, notebook: bytes) -> None:
         folder = self.classroom.root / STATE_FOLDER / "attempts" / self.classroom.assignment / student
         _write(folder / f"{stamp}_{self.classroom.module.notebook.name}", notebook)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What was put into a student's folder."""
-
-    digest: str = ""
-    order: int = 0
-    entry: str = ""
-    when: str = ""
-    late: bool = False
-
-
-class Records:
-    """What was collected for an assignment, by student; kept in `.tito/collected`."""
-
-    def __init__(self, classroom: Classroom):
-        self.path = classroom.root / STATE_FOLDER / "collected" / f"{classroom.assignment}.json"
-        self.by_student: dict[str, Record] = {}
-        with suppress(OSError, ValueError, TypeError):  # lost or half: then what is there counts as collected
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            self.by_student = {student: Record(**fields) for student, fields in kept.items()}
-
-    def of(self, student: str) -> Record:
-        return self.by_student.get(student, Record())
-
-    def save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        listed = {student: asdict(record) for student, record in sorted(self.by_student.items())}
-        write_atomically(self.path, json.dumps(listed, ensure_ascii=False, indent=1) + "\n")
 
 
 def _due(classroom: Classroom) -> datetime | None:

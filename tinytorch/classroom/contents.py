@@ -121,13 +121,17 @@ def _graded_sources(document: Any, names: list[str]) -> dict[str, str]:
 
 
 def _converted(text: str) -> str:
-    """A script as the text of a notebook, by Jupytext."""
+    """A script as the text of a notebook, by Jupytext; the same text each time it is collected."""
     import jupytext
     import nbformat
 
     if "# %%" not in text and "# In[" not in text and "# + " not in text:
         raise ValueError("it has no cells")
-    return nbformat.writes(jupytext.reads(text, fmt="py"))
+    notebook = jupytext.reads(text, fmt="py")
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # Jupytext's are random
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)  # the first with cell ids
+    return nbformat.writes(notebook)
 
 
 def _names_in(cell: Any, names: list[str]) -> list[str]:

@@ -70,7 +70,7 @@ def gradescope(entries: list[Entry]) -> Reader:
     described: dict[str, Any] = {}
     for entry in entries:
         if entry.parts == (GRADESCOPE,):
-            described = _yaml(entry)
+            described |= _yaml(entry)  # of several sections, each has its own
 
     def read(parts: Parts) -> list[Claim] | None:
         if parts == (GRADESCOPE,):

@@ -32,7 +32,7 @@ class Report:
 
     file: Path
     marked: list[str]
-    without_mark: dict[str, str]  # handed in, but not graded: the state by student
+    without_mark: dict[str, str]  # handed in, but not graded: the state and its reason, by student
     absent: list[str]  # on the roster, and handed in nothing
     questions: dict[str, str]  # by student: why the marks are in no row
 
@@ -106,7 +106,11 @@ def write_marks(
     return Report(
         target,
         [student for student, mark in marks.items() if mark.marks and student not in matched.questions],
-        {student: mark.state for student, mark in marks.items() if mark.marks is None},
+        {
+            student: ": ".join(filter(None, (mark.state, mark.problem)))
+            for student, mark in marks.items()
+            if mark.marks is None
+        },
         [member.name for member in matched.absent(roster)] if roster else [],
         matched.questions,
     )

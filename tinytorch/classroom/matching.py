@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tinytorch.classroom.claims import normal
 from tinytorch.classroom.classroom import Classroom
+from tinytorch.classroom.collected import Records
 from tinytorch.classroom.people import People, Person, learn_names
 from tinytorch.classroom.roster import Format, Member, Roster, keep_roster, kept_roster, read_roster
 from tinytorch.course.errors import UserError
@@ -29,6 +30,12 @@ class Matched:
     how: dict[str, str] = field(default_factory=dict)
     questions: dict[str, str] = field(default_factory=dict)  # by student: why it was not matched
 
+    @property
+    def names(self) -> dict[str, tuple[str, str]]:
+        """First and last name by student, where the roster tells them apart."""
+        return {student: (member.first, member.last) for student, member in self.by_student.items()
+                if member.last}  # fmt: skip
+
     def absent(self, roster: Roster) -> list[Member]:
         """The members who handed in nothing."""
         there = {member.row for member in self.by_student.values()}
@@ -37,31 +44,31 @@ class Matched:
 
 def match_class(classroom: Classroom, roster: Roster, file: Path, decided: dict[str, str]) -> Matched:
     """Remember the roster for the course, and the instructor's decisions; give people their full names."""
-    matched = _match_and_learn(classroom, roster, decided)
+    people = People(classroom.root)
+    matched = _match_and_name(classroom, people, roster, decided)
+    people.save()
+    learn_names(classroom, [people.known[student] for student in matched.by_student], matched.names)
     keep_roster(classroom.root, file)
     return matched
 
 
-def match_newcomers(classroom: Classroom) -> Matched | None:
-    """Match again, now that more was collected; None where the course was told of no roster."""
+def match_kept(classroom: Classroom, people: People) -> Matched:
+    """Match people with the roster that the course was told of, if any; writes nothing but in `people`."""
     kept = kept_roster(classroom.root)
-    return _match_and_learn(classroom, read_roster(kept), {}) if kept else None
+    return _match_and_name(classroom, people, read_roster(kept), {}) if kept else Matched()
 
 
-def _match_and_learn(classroom: Classroom, roster: Roster, decided: dict[str, str]) -> Matched:
-    people = People(classroom.root)
+def _match_and_name(classroom: Classroom, people: People, roster: Roster, decided: dict[str, str]) -> Matched:
     with suppress(UserError):  # nothing is handed in yet
         for student in classroom.hand_ins().keys() - people.known.keys():
             people.note(student)
     matched = match(people.known.values(), roster, decided)
-    for student, wanted in decided.items():
-        people.note(student, matched=wanted)
+    again = {_key(wanted) for wanted in decided.values()}
+    for student, person in list(people.known.items()):
+        if student in decided or _key(person.matched) in again:
+            people.note(student, matched=decided.get(student, ""))  # the other one was a mistake
     for student, member in matched.by_student.items():
         people.note(student, name=member.name, email=member.email or people.known[student].email)
-    people.save()
-    names = {student: (member.first, member.last) for student, member in matched.by_student.items()
-             if member.last}  # fmt: skip
-    learn_names(classroom, [people.known[student] for student in matched.by_student], names)
     return matched
 
 
@@ -71,7 +78,8 @@ def absent(classroom: Classroom) -> list[Member]:
     if kept is None:
         return []
     roster, people = read_roster(kept), People(classroom.root)
-    there = [people.known.get(student, Person(student, student)) for student in classroom.hand_ins()]
+    students = classroom.hand_ins().keys() | Records(classroom).refused().keys()
+    there = [people.known.get(student, Person(student, student)) for student in students]
     return match(there, roster).absent(roster)
 
 
@@ -79,18 +87,7 @@ def match(people: Iterable[Person], roster: Roster, decided: dict[str, str] | No
     """Whose hand-in is whose. `decided`: the instructor's decisions, ids of the roster by student."""
     matched = Matched()
     open_ = {person.student: person for person in people}
-    decided = {person.student: person.matched for person in open_.values() if person.matched} | (
-        decided or {}
-    )
-    by_id = _index(roster.members, lambda member: [member.id])
-    for student, wanted in decided.items():
-        found = by_id.get(_key(wanted), [])
-        if len(found) != 1 or student not in open_:
-            unknown = f"a student {student}" if student not in open_ else f"one row with the id {wanted!r}"
-            raise UserError(
-                f"There is not {unknown} to match.", "Write --match STUDENT=ID as the tables show them."
-            )
-        matched.by_student[student], matched.how[student] = found[0], "you said so"
+    _as_decided(matched, open_, roster, decided or {})
     # whose id is of the roster's own kind is found by it or not at all: a namesake is somebody else
     foreign = [person for person in open_.values() if not _own_ids(person, roster.format)]
     _stage(matched, open_.values(), roster, "id", lambda person: _own_ids(person, roster.format),
@@ -110,6 +107,27 @@ def match(people: Iterable[Person], roster: Roster, decided: dict[str, str] | No
     return matched
 
 
+def _as_decided(matched: Matched, people: dict[str, Person], roster: Roster, decided: dict[str, str]) -> None:
+    """Match as the instructor says or said earlier; what was said earlier of a row that is gone is void."""
+    by_id = _index(roster.members, lambda member: [member.id])
+    rows: set[int] = set()
+    earlier = {student: person.matched for student, person in people.items()
+               if person.matched and student not in decided}  # fmt: skip
+    for student, wanted in (decided | earlier).items():
+        found = by_id.get(_key(wanted), [])
+        fits = len(found) == 1 and student in people and found[0].row not in rows
+        if fits:
+            matched.by_student[student], matched.how[student] = found[0], "you said so"
+            rows.add(found[0].row)
+        elif student in decided:
+            unknown = (
+                f"a student {student}" if student not in people else f"one free row with the id {wanted!r}"
+            )
+            raise UserError(
+                f"There is not {unknown} to match.", "Write --match STUDENT=ID as the tables show them."
+            )
+
+
 def _stage(
     matched: Matched,
     people: Iterable[Person],
@@ -118,9 +136,9 @@ def _stage(
     of_person: Callable[[Person], list[str]],
     of_member: Callable[[Member], list[str]],
 ) -> None:
-    """Match by one property, where it fits one person and one row and no others."""
-    free = matched.absent(roster)
-    index = _index(free, of_member)
+    """Match by one property, where it fits one person and one row and no others, matched ones among them."""
+    index = _index(roster.members, of_member)
+    taken = {member.row: student for student, member in matched.by_student.items()}
     fits: dict[str, list[Member]] = {}
     for person in people:
         student = person.student
@@ -128,7 +146,7 @@ def _stage(
             rows = {member.row: member for key in of_person(person) for member in index.get(_key(key), [])}
             if rows:
                 fits[student] = list(rows.values())
-    claimed = defaultdict(list)
+    claimed = defaultdict(list, {row: [student] for row, student in taken.items()})
     for student, members in fits.items():
         for member in members:
             claimed[member.row].append(student)
@@ -136,6 +154,10 @@ def _stage(
         rivals = sorted({other for member in members for other in claimed[member.row]} - {student})
         if len(members) == 1 and not rivals:
             matched.by_student[student], matched.how[student] = members[0], how
+        elif len({_key(member.id) for member in members} - {""}) < len(members):
+            matched.questions[student] = (
+                f"could be {len(members)} rows of the roster by {how}: give each an id of its own there"
+            )
         elif len(members) > 1:
             ids = " or ".join(member.id for member in members)
             matched.questions[student] = f"could be {ids} by {how}: say with --match {student}=ID"

@@ -24,7 +24,7 @@ from tinytorch.classroom.marks import marked
 from tinytorch.classroom.matching import absent
 from tinytorch.classroom.people import People
 from tinytorch.classroom.record import Marks
-from tinytorch.classroom.standings import CHANGED, FAILED, Standing
+from tinytorch.classroom.standings import CHANGED, FAILED, REFUSED, Standing
 from tinytorch.course.files import write_atomically
 from tinytorch.grading.verdict import PASSED
 
@@ -103,7 +103,7 @@ def _contents(classroom: Classroom, target: Path) -> dict[str, Any]:
         "median": median(each.earned for each in marks) if marks else None,
         "possible": sum(classroom.module.points.values()),
         "kernels": columns,
-        "problems": [row for row in rows if row.state in (FAILED, CHANGED) or row.notes],
+        "problems": [row for row in rows if row.state in (FAILED, CHANGED, REFUSED) or row.notes],
         "hardest": hardest_tests(classroom, list(standings)),
     }
 

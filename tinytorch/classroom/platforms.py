@@ -32,9 +32,10 @@ class Platform:
 # smithjohn_LATE_102_5001_kernels_dev-1.ipynb: sortable name, user, file, and the student's own name for it.
 # anon_Ab3dE_5001_kernels_dev.ipynb, LATE_anon_Ab3dE_5001_...: of assignments that hide who is who.
 # Typed text and addresses end in _text.html and _link.html. Canvas keeps "_<digits>_" out of names, since it
-# finds the ids by it when the zip is uploaded again. A group's hand-in is under one member's id.
+# finds the ids by it when the zip is uploaded again. A group's hand-in is under one member's id. The files
+# are those of the last attempt alone. A name that has no letters leaves nothing in front of the number.
 OWN_NAME = r"((?P<file>\d+)_|(?=text\.|link\.))(?P<rest>.+)"
-CANVAS = re.compile(rf"(?P<name>.+?)(?P<late>_late)?_(?P<id>\d+)_{OWN_NAME}", re.IGNORECASE | re.DOTALL)
+CANVAS = re.compile(rf"(?P<name>.*?)(?P<late>_late)?_(?P<id>\d+)_{OWN_NAME}", re.IGNORECASE | re.DOTALL)
 ANONYMOUS = re.compile(
     rf"(?P<late>late_)?(?P<name>anon)_(?P<id>[a-z0-9]{{5}})_{OWN_NAME}", re.IGNORECASE | re.DOTALL
 )
@@ -47,7 +48,7 @@ def _canvas(entries: list[Entry]) -> Reader:
             return None
         order = int(found["file"] or 0)
         claim = Claim(found["name"], (found["rest"], *parts[1:]), found["id"], "", "", order, None,
-                      bool(found["late"]))  # fmt: skip
+                      late=bool(found["late"]), one_attempt=True)  # fmt: skip
         return [claim]
 
     return read
@@ -77,11 +78,10 @@ def _moodle(entries: list[Entry]) -> Reader:
 # such downloads read them so: two numbers, of which one is the student's, the name, and the time.
 # 123456-789 - First Last - Jan 31, 2026 1011 AM/kernels_dev.ipynb
 BRIGHTSPACE = re.compile(
-    r"(?P<first>\d+)-(?P<second>\d+) - (?P<name>.+) - (?P<when>[^-]*\d{4}[^-]*?\d( ?[AP]\.?M\.?)?)"
-    r"(?P<rest> - .+)?",
+    r"(?P<first>\d+)-(?P<second>\d+) - (?P<name>.+?) - (?P<when>((?! - ).)*\d{4}((?! - ).)*)(?P<rest> - .+)?",
     re.IGNORECASE | re.DOTALL,
 )
-CLOCK = re.compile(r"(?P<hour>\d{1,2})(?P<minute>\d\d)(?P<half> ?[AP]\.?M\.?)?$", re.IGNORECASE)
+CLOCK = re.compile(r"(?P<hour>\d{1,2})[_:.h]?(?P<minute>\d\d)(?P<half> ?[AP]\.?M\.?)?$", re.IGNORECASE)
 
 
 def _brightspace(entries: list[Entry]) -> Reader:
@@ -151,23 +151,28 @@ def _teams(entries: list[Entry]) -> Reader:
 # Google Classroom: the assignment's Drive folder, downloaded (in parts, where it is large).
 # "Make a copy for each student" puts the student's name into the title (support.google.com/edu/classroom).
 # First Last - kernels_dev.ipynb; Drive adds " (1)" where names repeat.
-GOOGLE = re.compile(r"(Copy of )?(?P<left>.+?) - (?P<right>.+)", re.DOTALL)
 
 
 def _google(entries: list[Entry]) -> Reader:
-    split = [found for entry in entries if (found := GOOGLE.fullmatch(stem_of(entry.parts[0])))]
-    left, right = (Counter(without_copy_mark(found[side]) for found in split) for side in ("left", "right"))
-    title_is_left = bool(left) and max(left.values()) > max(right.values())
+    split = [words for entry in entries if len(words := _google_words(entry.parts[0])) > 1]
+    ends = Counter(words[side].casefold() for side in (-1, 0) for words in split)
+    title = ends.most_common(1)[0][0] if ends else ""
 
     def read(parts: Parts) -> list[Claim] | None:
-        found = GOOGLE.fullmatch(stem_of(parts[0]))
-        if not found:
+        words = _google_words(parts[0])
+        if len(words) < 2:
             return None
+        first = words[0].casefold() == title and words[-1].casefold() != title
+        name, rest = (words[1:], words[0]) if first else (words[:-1], words[-1])
         ending = parts[0][len(stem_of(parts[0])) :] if len(parts) == 1 else ""
-        title, name = (found["left"], found["right"]) if title_is_left else (found["right"], found["left"])
-        return [Claim(without_copy_mark(name), (title + ending, *parts[1:]))]
+        return [Claim(" - ".join(name), (rest + ending, *parts[1:]))]
 
     return read
+
+
+def _google_words(name: str) -> list[str]:
+    """What stands between the hyphens of a name: at one end the title, which most names share."""
+    return [without_copy_mark(word) for word in stem_of(name).removeprefix("Copy of ").split(" - ") if word]
 
 
 PLATFORMS = {

@@ -15,20 +15,25 @@ from pathlib import Path
 from tinytorch.classroom.claims import Claim, Reader, without_copy_mark
 from tinytorch.classroom.contents import NOTEBOOK_SUFFIX
 from tinytorch.classroom.handins import DRIVE_PART, Entry, Parts
-from tinytorch.classroom.platforms import PLATFORMS, described_by, share
+from tinytorch.classroom.platforms import PLATFORMS, Platform, described_by, share
 from tinytorch.course.errors import UserError
 
 PLAIN = "plain"
+TELLING = ("gradescope", "moodle", "blackboard", "brightspace", "canvas")  # no other names look like theirs
 ENOUGH = 0.5  # of a download's names must be understood for a platform to be recognised
 AROUND = re.compile(
     r"submi|hand.?ins?\b|abgabe|download|export|assignment|student|collect|kernels|class\b", re.IGNORECASE
 )
 GENERIC = re.compile(  # names of folders that people make for their own work, not names of people
     r"(first|second|third|last|old|new|final|draft|backup|copy|src|code|notebooks?|work|solution|answers?|tests?"
-    r"|tinytorch\b.*|docs?|attempt|try|version|v|hw|homework|task|part|module|week|untitled|folder|"
+    r"|tinytorch\b.*|docs?|attempt|try|version|v|submission|submitted|done|complete|completed|hw|homework|task|part|module|week|untitled|folder|"
     r"kernels|11_kernels)?[ _-]*\(?\d*\)?( folder)?",
     re.IGNORECASE,
 )
+AROUND_NAMES = " _-.()"
+NUMBERED = re.compile(
+    r"submission_\d+"
+)  # Gradescope's folders, of which a file of its own says whose they are
 TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 
 
@@ -47,19 +52,12 @@ def recognise(entries: list[Entry], notebook: str, sources: list[Path], wanted: 
     Raises UserError where nothing in it is named as `wanted` names it.
     """
     levels = list(_levels(entries))
-    best, found = 0.0, None
-    for platform in PLATFORMS.values() if wanted is None else filter(None, [PLATFORMS.get(wanted)]):
-        for inside in levels:
-            reader = platform.reader(inside)
-            understood = share(reader, inside) + (platform.name == described_by(inside))
-            people = {entry.parts[0] for entry in inside}
-            deeper = found is not None and found.platform == platform.name and len(people) > 1
-            if (understood > best or (deeper and understood == best > 0)) and (
-                wanted or understood >= ENOUGH
-            ):
-                best, found = understood, Recognised(platform.name, inside, reader)
-    if found:
-        return found
+    telling, others = _possible(wanted)
+    enough = ENOUGH if wanted is None else 0.0
+    sections = [_sections(levels[-1])]
+    for where, platforms in ((levels, telling), (levels, others), (sections, telling)):
+        if found := _understood(where, platforms, enough):
+            return found
     if wanted not in (None, PLAIN):
         platform = PLATFORMS[wanted]
         raise UserError(
@@ -70,22 +68,52 @@ def recognise(entries: list[Entry], notebook: str, sources: list[Path], wanted: 
     return Recognised(PLAIN, _plain_level(levels, notebook, labels), plain_reader(notebook))
 
 
-def plain_reader(notebook: str) -> Reader:
-    """A folder for each student, or a file that begins with a name: `anna_maria_kernels_dev.ipynb`.
+def _possible(wanted: str | None) -> tuple[list[Platform], list[Platform]]:
+    """The platforms that it can be: those whose names nothing else has by accident, and the others."""
+    possible = [platform for platform in PLATFORMS.values() if wanted in (None, platform.name)]
+    telling = [platform for platform in possible if platform.name in TELLING]
+    return telling, [platform for platform in possible if platform not in telling]
 
-    A file that is named as the notebook is, and no more, is nobody's.
+
+def _understood(levels: list[list[Entry]], platforms: list[Platform], enough: float) -> Recognised | None:
+    """The platform whose names most entries have, at the level where they have them."""
+    best, found = 0.0, None
+    for platform in platforms:
+        for inside in levels:
+            reader = platform.reader(inside)
+            understood = share(reader, inside) + (platform.name == described_by(inside))
+            people = {entry.parts[0] for entry in inside}
+            deeper = found is not None and found.platform == platform.name and len(people) > 1
+            if (understood > best or (deeper and understood == best > 0)) and understood >= enough:
+                best, found = understood, Recognised(platform.name, inside, reader)
+    return found
+
+
+def _sections(entries: list[Entry]) -> list[Entry]:
+    """What is in the folders at the top, where each is the download of a section."""
+    return [replace(entry, parts=entry.parts[1:] or entry.parts) for entry in entries]
+
+
+def plain_reader(notebook: str) -> Reader:
+    """A folder for each student, or a file with a name before or after the notebook's.
+
+    `anna_maria_kernels_dev.ipynb`, `kernels_dev_anna.ipynb`. A file that is named as the notebook is, and no
+    more, or like a draft of it, is nobody's; and so is a folder that only Gradescope's description explains.
     """
     title = re.compile(rf"(?P<name>.*?)[ _-]*{_loosely(notebook)}(?P<more>.*)", re.IGNORECASE | re.DOTALL)
 
     def read(parts: Parts) -> list[Claim] | None:
         if len(parts) > 1:
-            return [Claim(parts[0], parts[1:])]
+            return None if NUMBERED.fullmatch(parts[0]) else [Claim(parts[0], parts[1:])]
         if parts[0].lower().endswith(TABLES):
             return None
         stem = without_copy_mark(re.sub(r"(\.\w{1,8}){1,2}$", "", parts[0]))
         found = title.fullmatch(stem)
         name = re.sub(r"^copy of\b ?", "", found["name"] if found else stem, flags=re.IGNORECASE)
-        return [Claim(name, parts)] if name.strip(" _-.") else None
+        if found and not name.strip(AROUND_NAMES):
+            words = re.split(r"[ _-]+", found["more"].strip(AROUND_NAMES))
+            name = "" if all(map(GENERIC.fullmatch, words)) else found["more"].strip(AROUND_NAMES)
+        return [Claim(name, parts)] if name.strip(AROUND_NAMES) else None
 
     return read
 

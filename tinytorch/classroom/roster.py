@@ -52,6 +52,8 @@ FORMATS = (
     # Moodle, the export of the whole gradebook: Grades, Export.
     Format("moodle", "Moodle", ("First name", "ID number", "Email address"), "Email address",
            ("ID number", "Username"), re.compile(r"(?P<name>.+) \(Real\)")),
+    Format("moodle", "Moodle", ("First name", "Email address", "Last downloaded from this course"),
+           "Email address", ("Username",), re.compile(r"(?P<name>.+) \(Real\)")),
     # Brightspace: https://community.d2l.com/brightspace/kb/articles/3538-importing-grades
     Format("brightspace", "Brightspace", ("OrgDefinedId",), "OrgDefinedId",
            ("Username",),
@@ -114,7 +116,10 @@ def read_roster(path: Path, wanted: str | None = None) -> Roster:
     if wanted not in (None, "csv") and (found is None or found.name != wanted):
         titles = ", ".join(next(each for each in FORMATS if each.name == wanted).telling)
         kind = f"the export of {found.title}" if found else "no export that is known"
-        raise UserError(f"{path} is {kind}.", f"Give {wanted}'s own: it has the columns {titles}.")
+        raise UserError(
+            f"{path} is {kind}.",
+            f"Give {wanted}'s own, exported while its language is English: it has the columns {titles}.",
+        )
     form = found or _plain(table, path)
     members = [member for index, row in enumerate(table.rows) if (member := _member(index, row, table, form))]
     if not members:
@@ -146,7 +151,8 @@ def _plain(table: Table, path: Path) -> Format:
     if not own and table.column("last name") is None and table.column("last_name") is None:
         raise UserError(
             f"{path} has no column with ids or names.",
-            "Name one of them student_id, name or email; first_name and last_name are known too.",
+            "Name one of them student_id, name or email; first_name and last_name are known too. "
+            "A platform's export is known in English: set the language there, and export again.",
         )
     return Format("csv", "CSV", (), own[0] if own else "", tuple(ids[1:]), re.compile(r"(?P<name>.+)"),
                   names[0] if names else "", ("first name", "first_name", "firstname"),

@@ -9,12 +9,14 @@ from typing import Any
 from nbgrader.api import MissingEntry
 
 from tinytorch.classroom.classroom import Classroom
+from tinytorch.classroom.collected import Records
 from tinytorch.classroom.judging import read_hand_in
 from tinytorch.classroom.record import Marks, marks_of
 from tinytorch.classroom.store import Entry
 from tinytorch.course.errors import UserError
 
 COLLECTED, GRADED, UNCHANGED, CHANGED, FAILED = "collected", "graded", "unchanged", "changed since", "failed"
+REFUSED = "refused"  # collect found nothing to grade in what was handed in
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,14 @@ class Standing:
 
 def standings(classroom: Classroom, students: Iterable[str] = ()) -> list[Standing]:
     """Every hand-in, and whether its marks are up to date."""
-    assignment = classroom.assignment_now()
-    found = []
-    for student, folder in classroom.hand_ins(students).items():
+    assignment, hand_ins = classroom.assignment_now(), classroom.hand_ins(students)
+    refused = {} if students else Records(classroom).refused()
+    found = [
+        Standing(student, REFUSED, problem=reason)
+        for student, reason in refused.items()
+        if student not in hand_ins
+    ]
+    for student, folder in hand_ins.items():
         entry = classroom.verdicts.find(student)
         try:
             key = assignment.key(read_hand_in(classroom, student, folder).content)
@@ -52,7 +59,7 @@ def standings(classroom: Classroom, students: Iterable[str] = ()) -> list[Standi
             continue
         state = CHANGED if entry and entry.key != key else GRADED
         found.append(standing_of(classroom, student, entry, state))
-    return found
+    return sorted(found, key=lambda standing: standing.student)
 
 
 def standing_of(classroom: Classroom, student: str, entry: Entry | None, state: str) -> Standing:

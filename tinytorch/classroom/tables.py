@@ -70,7 +70,7 @@ def read_table(path: Path) -> Table:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
         raise UserError(f"{path} is no table: {error}.", "Give the platform's grade export.") from error
-    if len(rows) < 1 or len(rows[0]) < 2:
+    if not rows:
         raise UserError(f"{path} is no table with columns.", "Give the platform's grade export, as CSV.")
     width = len(rows[0])
     rows = [row + [""] * (width - len(row)) for row in rows]

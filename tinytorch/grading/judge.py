@@ -16,8 +16,9 @@ from tinytorch.grading.submission import Submission
 from tinytorch.grading.verdict import ERROR, OUT_OF_TIME, KernelVerdict, Verdict
 from tinytorch.sandbox import zygote
 from tinytorch.sandbox.bubblewrap import PACKAGE
+from tinytorch.sandbox.code import Cell
 from tinytorch.sandbox.faults import CellError, Fault
-from tinytorch.sandbox.session import Cell, Session
+from tinytorch.sandbox.session import Session
 from tinytorch.sandbox.zygote import warm_zygote
 
 CHANCE = ("OutOfTime", "Died", "MemoryError")  # errors that another run may not meet

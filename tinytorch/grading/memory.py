@@ -29,7 +29,7 @@ from tinytorch.sandbox.bubblewrap import PACKAGE, PASSED_ON
 from tinytorch.sandbox.faults import CellError
 
 if TYPE_CHECKING:
-    from tinytorch.sandbox.session import Cell
+    from tinytorch.sandbox.code import Cell
 
 PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "loky", "threadpoolctl", "ipython", "pytest")
 ENTRIES = 200  # the newest; a module of eleven kernels takes a dozen for each edit

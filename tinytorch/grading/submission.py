@@ -9,7 +9,7 @@ from tinytorch.course.cells import GradedCell, exported_source, grade_id_of, gra
 from tinytorch.course.lean import NotebookNode
 from tinytorch.course.module import Limits
 from tinytorch.course.notebook import read_notebook
-from tinytorch.sandbox.session import Cell
+from tinytorch.sandbox.code import Cell
 
 MEASURE = "measure"  # the tag of cells that only measure and plot
 

@@ -9,51 +9,21 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from typing import Any
 
 from tinytorch.sandbox import stuck
 from tinytorch.sandbox.budget import Budget, Clock
 from tinytorch.sandbox.clerk import Clerk
-from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, harmless, where
+from tinytorch.sandbox.code import Cell, Code
+from tinytorch.sandbox.faults import CellError, Died, Fault, OutOfTime, Unavailable, Unusable, where
 from tinytorch.sandbox.inside import channel, operands, values
-from tinytorch.sandbox.inside.causes import headline
-from tinytorch.sandbox.inside.location import file_of
 from tinytorch.sandbox.plain import Plain
 from tinytorch.sandbox.processes import Started
 from tinytorch.sandbox.watchdog import Watchdog
 from tinytorch.sandbox.zygote import Zygote
 
 CRASHED = "crashed (as where a compiled loop reads or writes beyond an array, here or in an earlier call)"
-DETAIL = 4000  # characters kept of what an exception said
 NOT_PLAIN = "its result is not plain data (an array, a Tensor, a number, text or a container of these)"
-
-
-def at_line(source: str, error: CellError) -> CellError:
-    """The error with the text of its line in the cell; a forged number becomes that of one of its lines."""
-    above = len(source) - len(source.lstrip("\n"))  # empty lines at the top, which IPython does not count
-    lines = source.splitlines() or [""]
-    line = min(max((error.line or 1) + above, 1), len(lines))
-    return replace(error, line=line, text=lines[line - 1].strip())
-
-
-@dataclass
-class Cell:
-    """Code to run: a cell of the notebook, and the inline check that follows it."""
-
-    label: str
-    source: str
-    name: str | None = None  # the graded function, where it is a graded cell
-    check_label: str = ""
-    check: str | None = None
-    needed: bool = True  # False: a scratch cell, on which no kernel is built as far as is known
-    given: bool = False  # True: the student did not write it, so no mistake is looked for in it
-    error: CellError | None = None
-    check_error: CellError | None = None
-
-    def __post_init__(self) -> None:
-        self.source = values.clean(self.source)
-        self.check = self.check and values.clean(self.check)
 
 
 class Session:
@@ -70,7 +40,7 @@ class Session:
         check: bool = False,
         on_check: Callable[[str], None] | None = None,
     ):
-        self.zygote, self.limits, self.cells = zygote, zygote.limits, cells
+        self.zygote, self.limits, self.cells, self.code = zygote, zygote.limits, cells, Code(cells)
         self.link: socket.socket | None = None
         self.started: Started
         self.watchdog: Watchdog
@@ -126,7 +96,7 @@ class Session:
             return CellError("OutOfTime", "the time for cells was spent before it", None, label)
         try:
             request = {"do": "cell", "source": source, "label": label, "check": check}
-            request["given"] = label in self._given()
+            request["given"] = label in self.code.given
             self.exchange(request, wall_s=wall_s)
             return None
         except Fault as error:
@@ -222,15 +192,11 @@ class Session:
 
         That Numba compiles takes its time on a small machine, and is no reason to end it.
         """
-        files = {file_of(label): label for label in self._sources()}
 
         def left() -> float:
             elapsed_s = clock.elapsed()
-            if elapsed_s > self.limits.check_wall_s and stuck.stays_busy(
-                self._printed(), files, self._given()
-            ):
-                return 0.0
-            return wall_s - elapsed_s
+            late = elapsed_s > self.limits.check_wall_s
+            return 0.0 if late and self.code.stays_busy(self._printed()) else wall_s - elapsed_s
 
         return left
 
@@ -247,7 +213,7 @@ class Session:
                 error = values.unpack_error(reply["error"])
                 if reply.get("plain") is False:
                     error = Unusable(NOT_PLAIN)
-                vars(error)["cell_error"] = self._place(reply.get("where"), reply["error"], hidden)
+                vars(error)["cell_error"] = self.code.place(reply.get("where"), reply["error"], hidden)
             else:
                 forms = reply["arrays"]
                 arrays = [values.rebuild_result(form, raw) for form, raw in zip(forms, parts, strict=True)]
@@ -264,38 +230,6 @@ class Session:
         if error is not None:
             raise error
         return value
-
-    def _place(self, where: Any, error: dict, hidden: bool) -> CellError | None:
-        """The cell and line of an error, where the reply names a line of ours."""
-        sources = self._sources()
-        if type(where) is not list or [type(part) for part in where] != [str, int] or where[0] not in sources:
-            return None
-        label, line = where
-        kind, message = values.kind_of(error), values.clean(error["message"][: values.MAX_TEXT])
-        said = harmless(kind, message, sources[label]) if hidden else headline(kind, message)
-        detail = message[:DETAIL] if not hidden and said != message.strip() else ""
-        return at_line(sources[label], CellError(kind, said, line, label, detail=detail))
-
-    def _sources(self) -> dict[str, str]:
-        """The code of cells and checks, by label."""
-        sources = {cell.label: cell.source for cell in self.cells}
-        return sources | {cell.check_label: cell.check for cell in self.cells if cell.check}
-
-    def _given(self) -> set[str]:
-        """The labels of code that the student did not write."""
-        return {cell.label for cell in self.cells if cell.given} | {cell.check_label for cell in self.cells}
-
-    def _placed(self, error: Fault) -> Fault:
-        """The fault, with the line that was running when the process ended, where that is known."""
-        sources = self._sources()
-        place = stuck.last_place(self.printed, {file_of(label): label for label in sources}, self._given())
-        if place:
-            label, line = place
-            if isinstance(error, OutOfTime):
-                line = stuck.endless_loop(sources[label], line) or line
-            found = CellError(type(error).__name__, f"{error}; this line was running", line, label)
-            vars(error)["cell_error"] = at_line(sources[label], found)
-        return error
 
     def _begin(self) -> None:
         self.home = tempfile.mkdtemp(prefix="tinytorch-home-")
@@ -319,7 +253,7 @@ class Session:
             if kills > self.kills:
                 reason = reason or f"it used more than {self.limits.memory_mb} MB of memory"
             error = Died(reason) if reason else error
-        return self._placed(error)
+        return self.code.placed(error, self.printed)
 
     def close(self) -> None:
         """Kill all that the submission started, and keep what it printed."""

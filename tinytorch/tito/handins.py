@@ -72,7 +72,6 @@ def collect(
     """
     from tinytorch.classroom.classroom import open_classroom
     from tinytorch.classroom.collect import collect as take_in
-    from tinytorch.classroom.matching import match_newcomers
 
     room, zone = open_classroom(), _zone(timezone)
     with nullcontext() if as_json else console().status("Reading the download …"):
@@ -85,14 +84,11 @@ def collect(
             take=tuple(take or ()),
             timezone=zone,
         )
-    matched = None if dry_run else match_newcomers(room)
-    questions = matched.questions if matched else {}
     if as_json:
-        print_json(collected.as_json() | {"dry_run": dry_run, "questions": questions})
+        print_json(collected.as_json() | {"dry_run": dry_run})
     else:
         _show_collected(collected, dry_run)
-        _show_questions(questions)
-    raise typer.Exit(0 if collected.fine and not questions else 1)
+    raise typer.Exit(0 if collected.fine else 1)
 
 
 def roster(
@@ -147,17 +143,23 @@ def _show_roster(listed: "Roster", found: "Matched") -> None:
     from tinytorch.classroom.handins import shown
 
     students = {member.row: student for student, member in found.by_student.items()}
-    table = Table("", Column("id", no_wrap=True), "name", "student", "found by")
+    collected = bool(students or found.questions)
+    table = Table("", Column("id", no_wrap=True), "name", *(("student", "found by") if collected else ()))
     for member in listed.members:
         student = students.get(member.row)
         how = found.how[student] if student else "nothing handed in"
-        cells = (member.id, member.name, student or "—", how)
+        cells = (member.id, member.name, *((student or "—", how) if collected else ()))
         table.add_row(mark(True if student else None), *(escape(shown(cell)) for cell in cells))
     page = console()
     page.print(table)
     _show_questions(found.questions)
-    page.print(f"{listed.format.title}: {len(listed.members)} people, {len(students)} handed in, "
-               f"{len(listed.members) - len(students)} did not.")  # fmt: skip
+    handed_in = f"{len(students)} handed in, {len(listed.members) - len(students)} did not"
+    if not collected:
+        handed_in = "nothing is collected yet"
+    page.print(f"{listed.format.title}: {len(listed.members)} people, {handed_in}.")
+    if found.questions and not students:
+        page.print("Nobody who handed in was found. Is it this class's export? Exports are known in English: "
+                   "set the platform's language, and export again.", soft_wrap=True)  # fmt: skip
 
 
 def _show_questions(questions: dict[str, str]) -> None:
@@ -204,14 +206,16 @@ def _show_collected(collected: "Collected", dry_run: bool) -> None:
     )
     for row in collected.rows:
         when = f"{row.when.partition('.')[0]} {'LATE' if row.late else ''}".strip()
-        said = row.outcome if row.attempts < 2 else f"{row.outcome}, newest of {row.attempts}"
-        cells = (row.student, shown(row.name), row.file, when, said)
-        table.add_row(mark(row.fine), *map(escape, cells))
+        said = row.outcome if row.attempts < 2 else f"{row.outcome}, one of {row.attempts}"
+        cells = (row.student, shown(row.name), row.inside, when, said)
+        fine = row.fine and row.student not in collected.questions
+        table.add_row(mark(fine), *map(escape, cells))
     page.print(table)
     needed = [f"{row.student}: {remark}." for row in collected.rows for remark in row.remarks]
     needed += [f"{path} {reason}." for path, reason in collected.unclaimed.items()]
     for line in needed:
         page.print(f"{mark(False)} {escape(line)}", soft_wrap=True)
+    _show_questions(collected.questions)
     for row in collected.rows:
         _show_beside(row)
     found = {

@@ -255,6 +255,6 @@ def _show_table(standings: "list[Standing]") -> None:
     for each in standings:
         said = " ".join(filter(None, [each.problem, *each.notes]))
         points = f"{each.marks.earned:g} of {each.marks.possible:g}" if each.marks else "—"
-        well = {"graded": True, "unchanged": True, "failed": False}.get(each.state)
+        well = {"graded": True, "unchanged": True, "failed": False, "refused": False}.get(each.state)
         table.add_row(mark(well), escape(each.student), each.state, points, escape(said))
     console().print(table)

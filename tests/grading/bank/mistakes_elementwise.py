@@ -12,8 +12,8 @@ ELEMENTWISE = {
         ("float64 through float32", "test_float64_keeps_its_digits", "    return Tensor(",
          "    if x.dtype == np.float64:\n        result = result.astype(np.float32).astype(np.float64)\n    return Tensor("),
         ("nothing after the first call", "test_no_python_loop", "x = array_of(x)\n",
-         "x = array_of(x)\n    if x.size == 200_000:\n        globals()['calls'] = globals().get('calls', 0) + 1\n"
-         "        if calls > 1:\n            return None\n"),
+         "x = array_of(x)\n    if x.size == 200_000:\n        vectorized_relu.calls = getattr(vectorized_relu, 'calls', 0) + 1\n"
+         "        if vectorized_relu.calls > 1:\n            return None\n"),
         ("last numbers forgotten", "test_every_length", "    return Tensor(",
          "    if x.ndim == 1 and x.size > 60:\n        result[x.size // 64 * 64 :] = 0\n    return Tensor("),
         ("other byte order kept", "test_any_memory_layout", '.astype(x.dtype.newbyteorder("="))', ".astype(x.dtype.newbyteorder())"),
@@ -44,8 +44,8 @@ ELEMENTWISE = {
         ("complex accepted in x", "test_wrong_types", "x, y = array_of(x), array_of(y)",
          "x, y = array_of(x.real if getattr(x, 'dtype', np.dtype(int)).kind == 'c' else x), array_of(y)"),
         ("empty dictionary after the first call", "test_no_python_loop", "    difference = x - y\n",
-         "    difference = x - y\n    if x.size == 200_000:\n        globals()['calls'] = globals().get('calls', 0) + 1\n"
-         "        if calls > 1:\n            return {}\n"),
+         "    difference = x - y\n    if x.size == 200_000:\n        vectorized_operations.calls = getattr(vectorized_operations, 'calls', 0) + 1\n"
+         "        if vectorized_operations.calls > 1:\n            return {}\n"),
         ("one name more", "test_five_results", '"element_wise_add": ', '"more": x, "element_wise_add": '),
         ("int16 wraps", "test_narrow_integers_do_not_wrap", "(x * y).astype(final)",
          "(x * y).astype(np.int32).astype(final)"),

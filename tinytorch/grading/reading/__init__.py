@@ -5,12 +5,13 @@ the remedy. Nothing is run. Reading is by what is allowed (`table`): operators b
 functions, and names of libraries under which none computes a matrix product. Only what a kernel reaches
 counts (`reach`): the code behind each name that it reads, every binding of it, and whatever may change an
 object that it reads. Scratch cells may use what they like. Python's own `symtable` says what a name means
-(`scopes`).
+(`scopes`). A kernel may keep its operands for later calls as long as it calls functions by their names alone:
+then nothing that it keeps can run (`calls`).
 
 Three things are refused wherever they stand, since no reading would be true beside them: code that runs but
 cannot be read (too long, too deep, `exec`, `%run`), ways into namespaces and frames, and replacing a part of
-a library that kernels use. Settings are no such part: `numba.config`, `warnings`, `logging`, `os.environ`,
-`sys.stdout`, and every library that no kernel may use (matplotlib, torch, ...).
+a library that kernels use (`anywhere`). Settings are no such part: `numba.config`, `warnings`, `logging`,
+`os.environ`, `sys.stdout`, and every library that no kernel may use (matplotlib, torch, ...).
 
 Reading takes place in a process with limits on time and memory.
 """

@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Iterable
 
 from tinytorch.grading.reading.cells import Unreadable
-from tinytorch.grading.reading.facts import Piece, facts_of
+from tinytorch.grading.reading.facts import facts_of
 from tinytorch.grading.reading.library import Library
+from tinytorch.grading.reading.pieces import Piece
 from tinytorch.grading.reading.reach import Reach
 from tinytorch.grading.reading.reader import DEEP, Submission
 from tinytorch.grading.reading.table import words

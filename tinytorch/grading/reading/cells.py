@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from textwrap import dedent
 
 LONGEST = 100_000
 """Characters of one cell, and of a line of magics; the longest cell of the module's own has 6,000."""
@@ -22,7 +24,7 @@ LOADING_MAGICS = {
     "alias_magic", "debug", "exec",
 }  # fmt: skip
 QUIET_MAGICS = {
-    "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "env", "set_env", "pip",
+    "matplotlib", "load_ext", "reload_ext", "unload_ext", "autoreload", "env", "set_env", "pip",
     "conda", "cd", "pwd", "ls", "who", "whos", "who_ls", "lsmagic", "precision", "history", "hist", "html",
     "HTML", "javascript", "js", "latex", "markdown", "svg", "bash", "sh", "script", 
     "system", "sx", "sc", "pinfo", "pinfo2", "pdoc", "psource", "psearch", "pfile", "pprint", "xmode",
@@ -32,6 +34,8 @@ QUIET_MAGICS = {
 _AUTOMAGIC = re.compile(rf"({'|'.join(sorted(CODE_MAGICS | LOADING_MAGICS | {'pylab'}))})\b")
 
 
+RUNNING = ("timeit", "repeat", "Timer", "run", "runctx")
+"""Functions of `timeit` and `cProfile` that run code in text."""
 MAGICS_CALLED = ("run_line_magic", "run_cell_magic", "magic")
 
 
@@ -93,8 +97,23 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
     text = Text(source, tree, first_line)
     yield text
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in MAGICS_CALLED:
-            yield from _magic(text, node)
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", None))
+            if name in MAGICS_CALLED:
+                yield from _magic(text, node)
+            elif name in RUNNING:
+                for value in texts_to_run(node):
+                    yield from _inner(dedent(value), _line_of(text, node))
+
+
+def texts_to_run(call: ast.Call) -> list[str]:
+    """The code in text that a call of `timeit` and its like runs."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+
+
+def _line_of(text: Text, call: ast.Call) -> int:
+    return getattr(call, "cell_line", call.lineno) + text.first_line - 1
 
 
 def _check_size(tree: ast.Module) -> None:
@@ -130,18 +149,26 @@ def _magic(text: Text, call: ast.Call) -> Iterator[Text]:
     if len(values) < max(2, len(call.args)):
         return
     name, line, *body = values
-    number = getattr(call, "cell_line", call.lineno) + text.first_line - 1
+    number = _line_of(text, call)
     if name in LOADING_MAGICS:
         text.loads.append((number, name))
     elif name == "pylab":
         text.stars += ["numpy", "matplotlib.pyplot"]
-    elif name in ("file"):
-        yield from _inner(f"open({line!r}, 'w')", number)
-    elif name not in QUIET_MAGICS:
+    elif name == "config" and not _is_plain_setting(line):
+        text.loads.append((number, name))  # it runs what stands behind the `=`
+    elif name not in QUIET_MAGICS | {"config"}:
         if name not in ("time", "timeit", "prun") and re.search(r"[${]", line):
             text.loads.append((number, name))  # IPython puts the values of variables in
         yield from _inner(_without_options(line), number)
         yield from _inner("\n".join(body), number + 1)
+
+
+def _is_plain_setting(line: str) -> bool:
+    """Whether a line of `%config` asks, or sets something to a value that is written there."""
+    value = line.partition("=")[2].strip()
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        return not value or value.isidentifier() or ast.literal_eval(value) is not ...
+    return False
 
 
 def _inner(source: str, first_line: int) -> Iterator[Text]:

@@ -15,11 +15,13 @@ CONSTANT_MAKERS = words(
     "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 intp result_type "
     "promote_types cpu_count getenv perf_counter perf_counter_ns time process_time monotonic getLogger "
     "quantized_tile tile_shape sparse_tile_width num_threads isqrt sqrt ceil floor log log2 prod id "
-    "TypeVar NewType namedtuple Lock RLock get_ident"
+    "TypeVar NewType namedtuple Lock RLock get_ident shape ndim size"
 )
 """Calls whose results cannot be changed, or hold no functions."""
 ARRAY_MAKERS = words("empty zeros ones empty_like zeros_like ones_like arange eye panel_buffer")
 COMPILERS = words("njit jit vectorize guvectorize stencil jitclass partial lru_cache cache wraps")
+CHANGEABLE = words("vectorize lru_cache cache")
+"""Of these, those that return an object of which parts can be set, or that gives out what it keeps."""
 DRIVERS = words(
     "tinytorch.hardware.streaming tinytorch.hardware.product.BlockedProduct "
     "tinytorch.hardware.int8_product.Int8Product tinytorch.hardware.pruned.PrunedProduct"
@@ -35,7 +37,9 @@ READING_METHODS = words(
     "get keys values items copy count index join format sum mean min max std any all astype tolist item "
     "pack multiply most_common isdisjoint issubset issuperset union intersection startswith endswith total"
 )
-READING_ATTRIBUTES = words("shape dtype ndim size nbytes itemsize strides kind char name")
+READING_ATTRIBUTES = words(
+    "shape dtype ndim size nbytes itemsize strides kind char name __name__ __qualname__ __doc__"
+)
 
 
 CHANGING = ("handed", "whole")
@@ -119,6 +123,14 @@ def rooted(decorator: Node) -> str:
     return getattr(decorator, "attr", getattr(decorator, "id", ""))
 
 
+def made_by(node: Node) -> str:
+    """The last name of the call whose result a statement binds: `partial` for `f = partial(g, 1)`."""
+    value = getattr(node, "value", None)
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Call):
+        value = value.func
+    return called(value) if isinstance(value, ast.Call) else ""
+
+
 def is_self(node: Node) -> bool:
     """Whether this is the first parameter of the method that it stands in."""
     method = method_around(node)
@@ -133,7 +145,7 @@ def is_self(node: Node) -> bool:
 def method_around(node: Node) -> Node | None:
     around = node.function
     if isinstance(around, ast.FunctionDef) and isinstance(around.function, ast.ClassDef):
-        return around
+        return None if "staticmethod" in map(rooted, around.decorator_list) else around
     return None
 
 
@@ -155,11 +167,12 @@ def plain_around(node: Node) -> bool:
     while outer is not None and not isinstance(outer, ast.stmt | ast.Call):
         inner, outer = outer, outer.parent
     match outer:
-        case ast.Call() if outer.func is not inner:
-            others = [arg for arg in outer.args if arg is not inner]
-            return all(map(plain, [*others, *(k.value for k in outer.keywords if k is not inner)]))
         case ast.Call():
-            return all(map(plain, [*outer.args, *(keyword.value for keyword in outer.keywords)]))
+            given = [*outer.args, *(keyword.value for keyword in outer.keywords)]
+            if not all(plain(arg) for arg in given if arg is not inner):
+                return False
+            used = isinstance(outer.parent, ast.Attribute | ast.Subscript | ast.Call)
+            return not used or plain_around(outer)  # what `setdefault` returns is appended to
         case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
             targets = outer.targets if isinstance(outer, ast.Assign) else [outer.target]
             keys = [n.slice for target in targets for n in ast.walk(target) if isinstance(n, ast.Subscript)]
@@ -174,6 +187,8 @@ def plain(node: Node, depth: int = 6) -> bool:
     match node:
         case ast.Constant() | ast.JoinedStr() | ast.Compare():
             return True
+        case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="get")), op=ast.Add(), right=ast.Constant()):
+            return all(plain(arg, depth) for arg in node.left.args)  # a table counts, as `+= 1` does
         case ast.BinOp():
             return plain(node.left, depth) and plain(node.right, depth)
         case ast.UnaryOp():
@@ -243,5 +258,7 @@ def rigid(node: Node) -> bool:
         case ast.Call():
             if called(node) in ("min", "max", "sum", "round", "abs", "divmod"):
                 return all(map(rigid, node.args))
-            return called(node) in CONSTANT_MAKERS | COMPILERS
+            if called(node) == "partial":
+                return all(map(rigid, [*node.args, *(keyword.value for keyword in node.keywords)]))
+            return called(node) in CONSTANT_MAKERS | COMPILERS - CHANGEABLE
     return False

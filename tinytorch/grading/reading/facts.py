@@ -1,57 +1,29 @@
 """What one piece of a cell says: the names it binds and reads, and what it may change that a kernel reads.
 
-A piece is what a module-level name can stand for: a statement, the head of a compound statement, a function,
-a method. Facts do not depend on other cells, so they are kept for cells that come again, as most of a class's
-do.
+Facts do not depend on other cells, so they are kept for cells that come again, as most of a class's do.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
-from tinytorch.grading.reading import effects
+from tinytorch.grading.reading import calls, effects
+from tinytorch.grading.reading.calls import in_compiled
 from tinytorch.grading.reading.cells import Text, texts_of
 from tinytorch.grading.reading.changes import called, rigidity
+from tinytorch.grading.reading.pieces import Piece, nodes_of, pieces_of
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
+from tinytorch.grading.reading.table import BY_TEXT, words
 
-COMPILING = frozenset({"njit", "guvectorize", "vectorize"})
-"""Decorators of Numba below which there are no sparse matrices."""
 SHELL_CALLS = frozenset(
     ["system", "getoutput", "run", "Popen", "check_output", "check_call", "call", "urlretrieve"]
 )
+HIDING = words("__match_args__ __annotations__ __dict__ __setstate__ __getstate__")
+"""Special names under which a library hands out parts that nobody named."""
 _SIGNS = {ast.Mult: "*", ast.Pow: "**"}
-
-
-@dataclass(eq=False)
-class Piece:
-    """A piece of code and its facts; lines count from the cell's first."""
-
-    node: Node
-    line: int
-    kind: str  # "def", "class", "import" or "code"
-    binds: dict[str, str | None] = field(default_factory=dict)  # module-level name: the path it imports
-    stars: list[str] = field(default_factory=list)  # modules that all names are imported from
-    reads: dict[str, int] = field(default_factory=dict)  # module-level name: first line
-    maybe: set[str] = field(default_factory=set)  # read in a class body, which may have its own
-    attributes: list[tuple[Node, str, int]] = field(default_factory=list)
-    imports: list[tuple[str, str | None, int]] = field(default_factory=list)  # module, name, line
-    local_imports: dict[str, str] = field(default_factory=dict)  # name in a function: path
-    operators: list[tuple[str, int]] = field(default_factory=list)
-    compiled_operators: list[tuple[str, int]] = field(default_factory=list)  # `*`, `**` below Numba's `njit`
-    opened: list[Node] = field(default_factory=list)  # calls of `open`
-    shell: list[str] = field(default_factory=list)  # texts of shell lines and other programs' arguments
-    hidden: list[tuple[str, int]] = field(default_factory=list)  # ways around reading: what, line
-    members: list[Piece] = field(default_factory=list)  # of a class
-    owns: set[str] = field(default_factory=set)  # attributes that it gives to objects of its own
-    effects: effects.Effects = field(default_factory=effects.Effects)
-    aliases: dict[str, list[Node]] = field(default_factory=dict)  # name: what it is another name for
-    rigid: bool = False  # what it binds cannot be changed from elsewhere
-    flat: bool = False  # a container of constants: it can be changed, its elements cannot
-    library: bool = False  # a class that inherits from one of a library
 
 
 @dataclass(eq=False)
@@ -65,9 +37,12 @@ def facts_of(source: str) -> CellFacts:
     """The pieces of a cell, with their facts. Raises `Unreadable`."""
     cell = CellFacts([], [])
     for text in texts_of(source):
-        Scopes(text.source, text.tree)
+        try:
+            Scopes(text.source, text.tree)
+        except SyntaxError:  # it parses and does not compile: two arguments of one name, `global` too late
+            continue
         _set_lines(text)
-        cell.pieces += [_facts(piece) for piece in _pieces(text.tree.body)]
+        cell.pieces += [_facts(piece) for piece in pieces_of(text.tree.body)]
         cell.loads += text.loads
         if text.stars:
             cell.pieces.append(Piece(None, text.first_line, "import", stars=text.stars))
@@ -80,68 +55,8 @@ def _set_lines(text: Text) -> None:
         node.line = line and line + text.first_line - 1
 
 
-def _pieces(statements: list[Node]) -> Iterator[Piece]:
-    node: Node
-    for node in statements:
-        match node:
-            case ast.ClassDef():
-                yield _class(node)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield Piece(node, node.line, "def")
-            case ast.Import() | ast.ImportFrom():
-                yield Piece(node, node.line, "import")
-            case _ if any(isinstance(child, ast.stmt) for child in ast.iter_child_nodes(node)) or isinstance(
-                node, ast.Try | ast.Match
-            ):
-                yield from _compound(node)
-            case _:
-                yield Piece(node, node.line, "code")
-
-
-def _compound(node: Node) -> Iterator[Piece]:
-    """Its head (tests, iterables, targets, patterns), then the statements in it."""
-    head: Node = ast.Expr(ast.Tuple([], ast.Load()))
-    head.parts = []
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt):
-            yield from _pieces([child])
-        elif isinstance(child, ast.ExceptHandler | ast.match_case):
-            inner = [part for part in ast.iter_child_nodes(child) if not isinstance(part, ast.stmt)]
-            head.parts += [*inner, child]
-            if getattr(child, "name", None):  # an exception carries what its raiser put into it
-                head.parts += node.body
-            yield from _pieces(child.body)
-        else:
-            head.parts.append(child)
-    yield Piece(head, node.line, "code")
-
-
-def _class(node: Node) -> Piece:
-    """The class's head as a piece, with a piece for each of its statements."""
-    piece = Piece(node, node.line, "class")
-    piece.members = [_facts(member) for member in _pieces(node.body)]
-    return piece
-
-
-def _nodes(piece: Piece) -> Iterator[Node]:
-    """The nodes of a piece, less what its members are about."""
-    node = piece.node
-    if hasattr(node, "parts"):
-        for part in node.parts:
-            if isinstance(part, ast.ExceptHandler | ast.match_case):
-                yield part
-            else:
-                yield from ast.walk(part)
-    elif piece.kind == "class":
-        yield node
-        for part in (*node.decorator_list, *node.bases, *node.keywords):
-            yield from ast.walk(part)
-    else:
-        yield from ast.walk(node)
-
-
 def _facts(piece: Piece) -> Piece:
-    for node in _nodes(piece):
+    for node in nodes_of(piece):
         line = getattr(node, "line", None) or piece.line
         for name, owner in getattr(node, "whose", {}).items():
             if owner == "module" and name in bound_names(node):
@@ -154,10 +69,13 @@ def _facts(piece: Piece) -> Piece:
                 else:
                     piece.reads.setdefault(name, line)
         _read_node(piece, node, line)
+        _read_by_text(piece, node, line)
         _read_annotation(piece, getattr(node, "annotation", None) or getattr(node, "returns", None), line)
+    piece.hidden += [(f"`{name}`", piece.line) for name in HIDING & (piece.owns | piece.binds.keys())]
     if piece.kind == "class":
         _read_class(piece)
-    piece.effects = effects.of(piece.node, list(_nodes(piece)))
+    nodes = list(nodes_of(piece))
+    piece.calls, piece.effects = calls.of(nodes), effects.of(piece.node, nodes)
     piece.rigid, piece.flat = rigidity(piece.node)
     value = getattr(piece.node, "value", None)
     if isinstance(value, ast.Call) and called(value) == "field":
@@ -166,7 +84,7 @@ def _facts(piece: Piece) -> Piece:
 
 
 def _read_class(piece: Piece) -> None:
-    for member in piece.members:
+    for member in map(_facts, piece.members):
         piece.owns |= member.owns
         if isinstance(member.node, ast.AnnAssign) and isinstance(member.node.target, ast.Name):
             piece.owns.add(member.node.target.id)
@@ -179,7 +97,7 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
             piece.operators.append(("@", line))
         case ast.BinOp(op=ast.Mult() | ast.Pow()) | ast.AugAssign(op=ast.Mult() | ast.Pow()):
             if not _is_of_numbers(node):
-                found = piece.compiled_operators if _in_compiled(node) else piece.operators
+                found = piece.compiled_operators if in_compiled(node) else piece.operators
                 found.append((_SIGNS[type(node.op)], line))
         case ast.Attribute():
             if isinstance(node.ctx, ast.Store):
@@ -200,11 +118,22 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
         case ast.For() | ast.comprehension() if isinstance(node.iter, ast.Tuple | ast.List):
             if isinstance(node.target, ast.Name):
                 piece.aliases.setdefault(node.target.id, []).extend(filter(_is_path, node.iter.elts))
-        case ast.Name(id="getattr", ctx=ast.Load()):
-            if not (isinstance(node.parent, ast.Call) and node.parent.func is node):
-                piece.hidden.append(("`getattr` under another name", line))
-        case ast.Name(id="__match_args__" | "__annotations__" as name, ctx=ast.Store()):
-            piece.hidden.append((name, line))
+        case ast.Constant(value=str(name)) if name in HIDING:
+            piece.hidden.append((f"`{name}`", line))
+
+
+def _read_by_text(piece: Piece, node: Node, line: int) -> None:
+    """A function that finds parts by text may only be called, and with arguments that hide no part."""
+    name = getattr(node, "attr", None) or getattr(node, "id", "")
+    call = getattr(node, "parent", None)
+    if name not in BY_TEXT or not isinstance(node, ast.Name | ast.Attribute):
+        return
+    if not (isinstance(call, ast.Call) and call.func is node):
+        piece.hidden.append((f"`{name}` under another name", line))
+    elif (
+        len(call.args) > BY_TEXT[name] or call.keywords or any(isinstance(a, ast.Starred) for a in call.args)
+    ):
+        piece.hidden.append((f"`{name}` with more arguments than needed", line))
 
 
 def _read_annotation(piece: Piece, annotation: Node | None, line: int) -> None:
@@ -250,18 +179,6 @@ def _is_number(node: Node) -> bool:
     return False
 
 
-def _in_compiled(node: Node) -> bool:
-    """Whether Numba compiles the function around this node."""
-    around = node.function
-    while around is not None:
-        for decorator in getattr(around, "decorator_list", ()):
-            name = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if getattr(name, "attr", getattr(name, "id", "")) in COMPILING:
-                return True
-        around = around.function
-    return False
-
-
 def _read_import(piece: Piece, node: Node, line: int) -> None:
     for alias in node.names:
         if isinstance(node, ast.Import):
@@ -281,6 +198,10 @@ def _read_import(piece: Piece, node: Node, line: int) -> None:
             piece.local_imports[name] = path
 
 
+def _has_written_keys(members: Node) -> bool:
+    return isinstance(members, ast.Dict) and all(isinstance(key, ast.Constant) for key in members.keys)
+
+
 def _read_call(piece: Piece, node: Node, line: int) -> None:
     name = called(node)
     if name == "open":
@@ -289,6 +210,8 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
         texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
         computed = any(isinstance(each, ast.Name) for arg in node.args for each in ast.walk(arg))
         piece.shell += [*map(str, texts), *(["$"] if computed else [])]
+    if name == "type" and len(node.args) == 3 and not _has_written_keys(node.args[2]):
+        piece.hidden.append(("`type` with computed names", line))
     if name in ("getattr", "hasattr"):
         wanted = node.args[1] if len(node.args) > 1 else None
         if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
@@ -299,8 +222,8 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
         piece.owns.add(str(node.args[1].value))
     elif name in ("SimpleNamespace", "make_dataclass", "namedtuple", "partial", "replace"):
         piece.owns |= {keyword.arg for keyword in node.keywords if keyword.arg}
-        if name == "namedtuple":
-            words = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+        if name in ("namedtuple", "make_dataclass"):
+            texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
             piece.owns |= {
-                w for text in words if isinstance(text, str) for w in text.replace(",", " ").split()
+                w for text in texts if isinstance(text, str) for w in text.replace(",", " ").split()
             }

@@ -7,16 +7,19 @@ import builtins
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
-from tinytorch.grading.reading import changes, effects, table
+from tinytorch.grading.reading import changes, table
+from tinytorch.grading.reading.anywhere import refused_anywhere
+from tinytorch.grading.reading.calls import COMPILING
 from tinytorch.grading.reading.cells import Unreadable
-from tinytorch.grading.reading.facts import COMPILING, Piece, facts_of
-from tinytorch.grading.reading.library import Library, is_protected
+from tinytorch.grading.reading.facts import facts_of
+from tinytorch.grading.reading.library import Library
+from tinytorch.grading.reading.pieces import Piece
 from tinytorch.grading.reading.scopes import Node
-from tinytorch.grading.reading.unread import unread_code
 from tinytorch.sandbox import limited
 
 ALL_CELLS = 1_000_000
@@ -81,6 +84,7 @@ class Submission:
             base.id for entry in self.entries for base, _, _ in entry.piece.attributes
             if isinstance(base, ast.Name) and base.id in self.classes
         }  # fmt: skip
+        self.taken_apart = self.classes if any(map(_takes_apart, self.entries)) else self.unbound
         definitions = [entry for entry in self.entries if entry.piece.kind in ("def", "class")]
         self.defined = {entry.piece.node.name for entry in definitions}
         self.shadows = bool(self.defined & MAKERS)
@@ -127,6 +131,12 @@ class Submission:
         kinds = {other.piece.kind for name in piece.reads for other in self.names.get(name, ())}
         return not piece.rigid or "class" in kinds or self.shadows or any(map(self.is_state, piece.reads))
 
+    def is_compiled(self, name: str) -> bool:
+        """Whether this is a function that `njit`, `partial`, ... made: calls of it change nothing."""
+        return all(
+            changes.made_by(entry.piece.node) in changes.COMPILERS for entry in self.names.get(name, ())
+        )
+
     def is_flat(self, name: str) -> bool:
         """Whether that object's parts, at least, cannot be changed."""
         return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
@@ -151,8 +161,17 @@ class Submission:
         return not COMPILING & self.own_words and all(path.startswith("numba.") for path in paths)
 
     @cached_property
+    def words(self) -> set[str]:
+        """All attributes and imported names of all cells."""
+        found = {name for entry in self.entries for _, name, _ in entry.piece.attributes}
+        return found | {part for entry in self.entries for module, name, _ in entry.piece.imports
+                        for part in (name or module).split(".")}  # fmt: skip
+
+    @cached_property
     def problem(self) -> Finding | None:
-        return next(self.problems(), None)
+        """What no submission may hold anywhere, because no reading could then be true."""
+        found = (Finding(entry.label, line, message) for entry, line, message in refused_anywhere(self))
+        return next(chain(self.unread, found), None)
 
     def is_member(self, base: Node, name: str) -> bool:
         """Whether this names a plain class of the submission's that has such an attribute itself."""
@@ -173,29 +192,21 @@ class Submission:
         called = all(isinstance(node.parent, ast.Call) and node.parent.func is node for node in uses)
         return method in methods and called and name not in self.unbound
 
-    def problems(self) -> Iterator[Finding]:
-        """What no submission may hold anywhere, because no reading could then be true."""
-        yield from self.unread
-        for entry in self.entries:
-            for what, line in entry.piece.effects.around:
-                if self._is_library(what.strip("`.")) == (what != f"`{effects.GRADER}`"):
-                    yield Finding(entry.label, line, f"{what} can change what other code means")
-            for target, line in entry.piece.effects.replaced:
-                path = self.path_of(target, entry.piece)
-                if path and is_protected(path):
-                    yield Finding(entry.label, line, f"this replaces a part of a library (`{path}`)")
-        for entry, line, message in unread_code(self):
-            yield Finding(entry.label, line, message)
-        for entry, module in self.stars:
-            if module not in table.STAR_SAFE and module not in self.library.modules:
-                message = (
-                    f"`from {module} import *` can give any name another meaning: import names one by one"
-                )
-                yield Finding(entry.label, entry.piece.line, message)
+    def is_own_object(self, node: Node) -> bool:
+        """Whether this module-level name stands for objects that the submission itself made, empty."""
+        if not isinstance(node, ast.Name) or node.whose.get(node.id) != "module":
+            return False
+        values = [getattr(entry.piece.node, "value", None) for entry in self.names.get(node.id, ())]
+        plain = {name for name in self.classes if self._is_plain_class(name)}
+        makers = plain | {"SimpleNamespace", "Namespace"}
+        return bool(values) and all(isinstance(v, ast.Call) and changes.called(v) in makers for v in values)
 
-    def _is_library(self, name: str) -> bool:
-        """Whether no cell gives this name a meaning of its own."""
-        return all(entry.piece.kind == "import" for entry in self.names.get(name, ()))
+    def _is_plain_class(self, name: str) -> bool:
+        """Whether calls of this class give an object of its own, and nothing else."""
+        found = self.names[name]
+        node = found[0].piece.node
+        special = any("__new__" in member.owns for member in found[0].piece.members)
+        return len(found) == 1 and not (node.bases or node.keywords or node.decorator_list or special)
 
     def path_of(self, node: Node, piece: Piece, depth: int = 8) -> str | None:
         """The dotted path of a library's object, as far as imports and other names for them tell."""
@@ -230,6 +241,17 @@ class Submission:
                 if path := self.path_of(value, entry.piece, depth - 1):
                     return path
         return None
+
+
+def _takes_apart(entry: Entry) -> bool:
+    """Whether methods are looked up on the type of an object: they may get something else for `self`."""
+    types = [value for values in entry.piece.aliases.values() for value in values]
+    types += [base for base, name, _ in entry.piece.attributes if not name.startswith("__")]
+    return "vars" in entry.piece.reads or any(
+        (isinstance(base, ast.Call) and changes.called(base) == "type")
+        or getattr(base, "attr", "") == "__class__"
+        for base in types
+    )
 
 
 def first_finding(kernel: str, submission: Submission) -> Finding | None:

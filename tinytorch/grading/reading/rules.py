@@ -9,6 +9,7 @@ from functools import cached_property
 from tinytorch.grading.reading import table
 from tinytorch.grading.reading.changes import is_self
 from tinytorch.grading.reading.library import given_names, names_of_libraries
+from tinytorch.grading.reading.pieces import nodes_of
 from tinytorch.grading.reading.reach import Reach
 from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, is_builtin
 from tinytorch.grading.reading.scopes import Node
@@ -17,6 +18,8 @@ PRODUCTS = table.words(
     "dot matmul einsum inner tensordot vdot vecdot matvec vecmat multi_dot matrix asmatrix convolve "
     "correlate blas __matmul__ __rmatmul__ __imatmul__ matrix_power sumprod polymul mm bmm"
 )
+SPARSE_PARTS = {"scipy": frozenset({"sparse"}), "scipy.sparse": table.SPARSE_ARRAYS}
+"""Parts of these modules that are no older sparse matrices and make none."""
 OLDER_MATRICES = "beside scipy's older `csr_matrix`, `{}` can be a product of matrices: use `csr_array`"
 TILES_COME_LATER = "the register tile belongs to the later kernels: here the three loops are the exercise"
 
@@ -41,6 +44,9 @@ class Rules:
                 yield line, "`@` is the library's product: write the loops"
             elif self.has_sparse_matrices:
                 yield line, OLDER_MATRICES.format(operator)
+        for local, path in piece.local_imports.items():
+            if hidden := self.renamed(local, path):
+                yield piece.line, hidden
         for what, line in piece.hidden:
             yield line, f"{what} hides what is used"
         for module, name, line in piece.imports:
@@ -55,8 +61,28 @@ class Rules:
 
     @cached_property
     def has_sparse_matrices(self) -> bool:
+        """Whether the kernel may have older sparse matrices, by their names or from SciPy's functions."""
         used = self.reached.attributes | self.reached.names
-        return bool(used & table.SPARSE_MATRICES)
+        stars = {module for _, module in self.submission.stars}
+        return bool(used & table.SPARSE_MATRICES) or "scipy.sparse" in stars or any(self.sparse_parts())
+
+    def sparse_parts(self) -> Iterator[str]:
+        """What the kernel uses of `scipy.sparse` beside its arrays; the module itself, if handed on."""
+        imported = {path for name in self.reached.names for path in self.submission.paths(name)}
+        imported |= {path for entry in self.reached.entries for path in entry.piece.local_imports.values()}
+        if not any(path.split(".")[0] == "scipy" for path in imported):
+            return
+        for path in imported:
+            module, _, part = path.rpartition(".")
+            if module == "scipy.sparse" and part not in table.SPARSE_ARRAYS:
+                yield path
+        for entry in self.reached.entries:
+            for node in nodes_of(entry.piece):
+                if isinstance(node, ast.Name | ast.Attribute):
+                    path = self.submission.path_of(node, entry.piece) or ""
+                    part = getattr(node.parent, "attr", "")
+                    if path in SPARSE_PARTS and part not in SPARSE_PARTS[path]:
+                        yield path
 
     def importing(self, module: str, name: str | None) -> str | None:
         module = {".tensor": "tinytorch.core.tensor"}.get(module, module)
@@ -128,8 +154,19 @@ class Rules:
             return self.part(name, name)
         return f"`{name}` hides what is used" if is_builtin(name) else None
 
+    @staticmethod
+    def renamed(name: str, path: str) -> str | None:
+        part = path.rpartition(".")[2]
+        return (
+            f"`{part}` under another name hides what is used"
+            if part in table.BY_TEXT and part != name
+            else None
+        )
+
     def imported(self, path: str, name: str) -> str | None:
         module, _, part = path.rpartition(".")
+        if hidden := self.renamed(name, path):
+            return hidden
         if module == ".tensor":
             module = "tinytorch.core.tensor"
         if path in self.library.modules:

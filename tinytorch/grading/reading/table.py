@@ -40,7 +40,7 @@ MODULES = words(
     scipy scipy.sparse loky threadpoolctl psutil
     math cmath random statistics fractions decimal numbers operator
     typing typing_extensions types collections collections.abc dataclasses enum abc functools itertools
-    contextlib copy bisect heapq array struct string textwrap re
+    contextlib copy bisect heapq array struct textwrap re
     os sys platform time datetime warnings logging traceback gc
     io json inspect weakref pathlib tqdm tqdm.auto multiprocessing.pool
     threading queue multiprocessing concurrent concurrent.futures __future__
@@ -56,8 +56,11 @@ MODULES = words(
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
 
-STAR_SAFE = MODULES | {"matplotlib.pyplot", "pylab", "matplotlib.pylab"}
+STAR_SAFE = MODULES - {"numba.extending"} | {"matplotlib.pyplot", "pylab", "matplotlib.pylab"}
 """Modules whose `import *` gives a name of a kernel no meaning that matters here."""
+
+BY_TEXT = {"getattr": 3, "wraps": 1, "update_wrapper": 2}
+"""Functions that look up parts by their names' text, and how many arguments show which parts those are."""
 
 BUILTINS = words(
     """
@@ -182,10 +185,10 @@ _PYTHON = """
     contextmanager nullcontext suppress closing ExitStack redirect_stdout enter_context callback
     deepcopy bisect bisect_left bisect_right insort insort_left insort_right heappush heappop heapify
     heappushpop heapreplace merge nlargest nsmallest typecode buffer_info pack unpack pack_into unpack_from
-    calcsize Struct iter_unpack ascii_letters digits dedent indent
+    calcsize Struct iter_unpack dedent indent
     cpu_count process_cpu_count sched_getaffinity environ getenv getpid path name linesep sep
-    maxsize platform byteorder version version_info float_info int_info getsizeof setrecursionlimit
-    getrecursionlimit stderr stdout write flush implementation hexversion
+    maxsize platform byteorder version version_info float_info int_info getsizeof stderr stdout write flush
+    implementation hexversion
     machine processor python_version
     perf_counter perf_counter_ns process_time process_time_ns monotonic monotonic_ns time time_ns sleep
     thread_time strftime now timedelta total_seconds isoformat
@@ -231,6 +234,11 @@ _TINYTORCH = """
 NAMES = words(" ".join((_NUMPY, _VALUES, _NUMBA, _PYTHON, _TINYTORCH))) | public_names("hardware")
 """Attributes, methods and importable names that a kernel may use, whatever they are looked up on."""
 
+SPARSE_ARRAYS = words(
+    "csr_array csc_array coo_array bsr_array lil_array dok_array dia_array sparray random_array issparse "
+    "isspmatrix isspmatrix_csr isspmatrix_csc"
+)
+"""All of `scipy.sparse` that surely makes no older matrix: `hstack`, `eye`, `random`, ... do."""
 SPARSE_MATRICES = frozenset({"csr_matrix", "csc_matrix", "coo_matrix", "spmatrix"})
 """SciPy's older classes: their `*` and `**` are matrix products, so beside them these are refused:"""
 MULTIPLIES = words(

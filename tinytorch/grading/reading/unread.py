@@ -14,6 +14,7 @@ from tinytorch.grading.reading.scopes import Node
 from tinytorch.grading.reading.table import words
 
 if TYPE_CHECKING:
+    from tinytorch.grading.reading.pieces import Piece
     from tinytorch.grading.reading.reader import Entry, Submission
 
 UNPICKLING = words("load loads Unpickler")
@@ -44,9 +45,22 @@ def unread_code(submission: Submission) -> Iterator[tuple[Entry, int, str]]:
                 yield entry, line, f"`{part}` runs what cannot be read"
             elif on_path and package and _may_come_from_the_shell(package, shell):
                 yield entry, line, f"`{module}` is not installed, and may be what a shell line wrote"
+    if any(module == "doctest" for entry in entries for module, _, _ in entry.piece.imports):
+        for entry in entries:
+            yield from ((entry, line, "an example in a docstring sets a part of something")
+                        for line in _setting_examples(entry.piece))  # fmt: skip
     if any(map(_writes_code, entries)):
         for entry, line in on_path:
             yield entry, line, "`sys.path` is extended and a file is written: code in it could not be read"
+
+
+def _setting_examples(piece: Piece) -> Iterator[int]:
+    """Lines of texts with examples for `doctest` that set a part of a module or object."""
+    for text in ast.walk(piece.node or ast.Pass()):
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and ">>>" in text.value:
+            code = "\n".join(re.findall(r"^ *(?:>>>|\.\.\.) ?(.*)$", text.value, re.MULTILINE))
+            if re.search(r"setattr|exec|eval|__|[\w\])][.\]]\w*\]* *=[^=]", code):
+                yield text.line or 1
 
 
 def _on_path(submission: Submission, entry: Entry) -> Iterator[tuple[Entry, int]]:
