@@ -31,7 +31,7 @@ MISTAKES = [
      "X turned: rows 2 to 4, columns 5 to 8\nAll 12 elements are wrong. They hold what was in memory before"),
     ("small_tile", "multiply_add(a3, b0, c30)", "multiply_add(a2, b0, c30)", "rows 3 and 7 of 8"),
     ("small_tile", "range(0, A.shape[1], depth)", "range(depth, A.shape[1], depth)",
-     "lacks terms 0 to 19 (the first 20 of 40)"),
+     "has only terms 20 to 39 (the last 20 of 40"),
     ("one_row", "range(x.size - x.size % 8, x.size)", "range(x.size, x.size)",
      "turned: False\nThe number is wrong. It is 0"),
     ("tiled_product", "total = C[i, j]", "total = 0", "has only terms 16 to 23 (the last 8 of 24"),
