@@ -1,8 +1,9 @@
 """Right submissions in other idioms and with other habits, a file for each kind: none may lose a point.
 
-The first line of a file says what it shows. Then come cells: `# %%` begins one that stands above the
-kernels, `# %% after` one below them, `# %% kernel: NAME` the cell of a kernel. Where a file has no such cell,
-the kernel is the good student's.
+The first line of a file says what it shows; with "(by itself)", no other file joins it in a notebook, since
+what a kernel keeps between calls is read with all that the notebook could put there. Then come cells: `# %%`
+begins one that stands above the kernels, `# %% after` one below them, `# %% kernel: NAME` the cell of a kernel.
+Where a file has no such cell, the kernel is the good student's.
 """
 
 import re
@@ -26,6 +27,7 @@ class Right:
     above: list[str] = field(default_factory=list)
     kernels: dict[str, str] = field(default_factory=dict)
     below: list[str] = field(default_factory=list)
+    by_itself: bool = False
 
     def __str__(self) -> str:
         return " + ".join(self.kinds)
@@ -41,8 +43,9 @@ class Right:
 
 
 def _right(file: Path) -> Right:
-    found = Right([file.stem])
-    for part in re.split(r"^# %%", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    shows, *parts = re.split(r"^# %%", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = Right([file.stem], by_itself="(by itself)" in shows)
+    for part in parts:
         role, _, source = part.partition("\n")
         source = source.strip("\n")
         if role.strip().startswith("kernel:"):
@@ -61,8 +64,9 @@ def right() -> list[Right]:
 @cache
 def packed() -> list[Right]:
     """The files joined to few submissions, at most one of which has something to say of each kernel."""
+    alone = [one for one in right() if one.by_itself]
     joined: list[Right] = []
-    for one in right():
+    for one in [one for one in right() if not one.by_itself]:
         free = [other for other in joined if not other.kernels.keys() & one.kernels.keys()]
         target = free[0] if free and one.kernels else Right([])
         if target not in joined:
@@ -71,4 +75,4 @@ def packed() -> list[Right]:
         target.above += one.above
         target.kernels |= one.kernels
         target.below += one.below
-    return joined
+    return joined + alone
