@@ -2,7 +2,7 @@
 
 The first line of a file says what it shows; with "(by itself)", no other file joins it in a notebook, since
 what a kernel keeps between calls is read with all that the notebook could put there. Then come cells: `# %%`
-begins one that stands above the kernels, `# %% after` one below them, `# %% kernel: NAME` the cell of a kernel.
+begins one that stands above the kernels, `# %% after` one below them, `# %% kernel: NAME` that of a kernel.
 Where a file has no such cell, the kernel is the good student's.
 """
 
