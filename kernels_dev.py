@@ -1958,7 +1958,7 @@ with single_threaded():
         axes.axhline(chosen, color=color, linestyle=style, linewidth=0.8, marker="", label=name)
 axes.set_xticks(blocks, [str(b) for b in blocks])
 axes.set_ylim(bottom=0)
-axes.legend(loc="lower right")
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
@@ -2728,7 +2728,7 @@ with single_threaded():
             rates.append(2 * n**3 / median_s(product, *operands) / 1e9)
         left.plot(sizes, rates, label=name)
 left.set_xticks(sizes, [str(n) for n in sizes])
-left.legend(fontsize="small")
+left.legend(fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
 
 right.set(title="Error of a 256 x 256 product", xlabel="relative to the largest element", ylabel="elements")
 A, B = random_pair(256)
