@@ -22,11 +22,7 @@ from tinytorch.classroom.judging import HandIn, judge_hand_in
 from tinytorch.course.module import load_module
 
 pytestmark = pytest.mark.slow
-SAMPLE = {  # what the two kinds of sandbox do differently shows in these
-    "right",  # every kernel, every hidden test, every speed: all must pass there, too
-    "wrong",  # points in parts, hints, and what happens after an error
-    "reads its parent's memory",  # Landlock hides no processes: other means must
-}
+SAMPLE = {"reads its parent's memory"}  # Landlock hides no processes: other means must
 NAME = "kernels_dev.ipynb"
 HOSTILE = ("reads its parent's memory", "writes outside", "endless loop", "fork bomb", "new namespaces",
            "exit at import")  # fmt: skip
