@@ -72,9 +72,10 @@
 # ## How this notebook works
 #
 # Each section has the same shape. An idea. A picture. A **prediction**: write your guess in the place of
-# `None` before you go on; the measurement is set beside it, and nobody grades it. A **cell to fill in**: replace each `raise NotImplementedError()` by your code, and leave what
-# stands around it. A **check**, which tells you at once what is wrong. A **measurement**, made on the machine
-# in front of you. Eleven of the cells are graded; the others are steps on the way to them.
+# `None` before you go on; the measurement is set beside it, and nobody grades it. A **cell to fill in**:
+# replace each `raise NotImplementedError()` by your code, and leave what stands around it. A **check**, which
+# tells you at once what is wrong. A **measurement**, made on the machine in front of you. Eleven of the cells
+# are graded; the others are steps on the way to them.
 #
 # The loops are compiled by [Numba](https://numba.pydata.org): `@njit` turns a Python function into
 # machine code at its first call. There the order of loops, the width of numbers and the layout of
@@ -309,8 +310,8 @@ def profile_operation(
         gflops: 1e9 floating-point operations per second (only with `flops`).
         gbytes_per_s: 1e9 bytes per second (only with `bytes_moved`).
         arithmetic_intensity: flops per byte (only with both).
-        peak_memory_bytes: what `peak_memory` (`tinytorch.hardware`) finds in a second call, so that it cannot bend
-            the time; None without `memory=True`. `tracemalloc` sees what Python and NumPy allocate, not the
+        peak_memory_bytes: what `peak_memory` (`tinytorch.hardware`) finds in a second call, so that it cannot
+            bend the time; None without `memory=True`. `tracemalloc` sees what Python and NumPy allocate, not the
             buffers of C libraries, of other processes, or memory that was already there and is reused.
 
     The clock of CPU time ticks more coarsely than the wall clock: below some 10 microseconds, look at wall_s.
@@ -437,9 +438,9 @@ for name, (operation, args, counts) in cases.items():
 # ### One run is not a measurement
 #
 # Time the same call twice and you get two answers. The first call compiles, gets its memory page by page
-# from the operating system, fills caches. Later calls meet other programs, a clock that changes its speed, an interrupt. So: warm up,
-# repeat, and report the **median**, which one slow sample cannot move, with an **interval** that says
-# how sure you are.
+# from the operating system, fills caches. Later calls meet other programs, a clock that changes its speed, an
+# interrupt. So: warm up, repeat, and report the **median**, which one slow sample cannot move, with an
+# **interval** that says how sure you are.
 #
 # The *bootstrap* (Efron 1979) finds the interval with no formula. Draw as many samples as you have,
 # *with replacement*, from those you have, and take the median. Do it 2,000 times. The middle 95 % of
@@ -3022,9 +3023,9 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
 def _pruned_panels(A, cuts, rows, values, C, width, first, last):
     """C[j, p * width + i] = row p * width + i of A times column j of B, for the panels first <= p < last.
 
-    Column j of block b of B holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places. For each
-    panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up C[j, p * width : (p + 1) * width] for each column j, block
-    after block.
+    Column j of block b of B holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places. For
+    each panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up
+    C[j, p * width : (p + 1) * width] for each column j, block after block.
     """
     panel = np.zeros((A.shape[1], width), A.dtype)
     ### BEGIN SOLUTION

@@ -92,8 +92,8 @@ def profile_operation(
         gflops: 1e9 floating-point operations per second (only with `flops`).
         gbytes_per_s: 1e9 bytes per second (only with `bytes_moved`).
         arithmetic_intensity: flops per byte (only with both).
-        peak_memory_bytes: what `peak_memory` (`tinytorch.hardware`) finds in a second call, so that it cannot bend
-            the time; None without `memory=True`. `tracemalloc` sees what Python and NumPy allocate, not the
+        peak_memory_bytes: what `peak_memory` (`tinytorch.hardware`) finds in a second call, so that it cannot
+            bend the time; None without `memory=True`. `tracemalloc` sees what Python and NumPy allocate, not the
             buffers of C libraries, of other processes, or memory that was already there and is reused.
 
     The clock of CPU time ticks more coarsely than the wall clock: below some 10 microseconds, look at wall_s.
@@ -726,9 +726,9 @@ def pruned_matmul(A: ArrayOrTensor, B: ArrayOrTensor | scipy.sparse.sparray | Pr
 def _pruned_panels(A, cuts, rows, values, C, width, first, last):
     """C[j, p * width + i] = row p * width + i of A times column j of B, for the panels first <= p < last.
 
-    Column j of block b of B holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places. For each
-    panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up C[j, p * width : (p + 1) * width] for each column j, block
-    after block.
+    Column j of block b of B holds values[cuts[b, j] : cuts[b + 1, j]], in the rows of the same places. For
+    each panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up
+    C[j, p * width : (p + 1) * width] for each column j, block after block.
     """
     panel = np.zeros((A.shape[1], width), A.dtype)
     ### BEGIN SOLUTION
