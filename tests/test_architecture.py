@@ -1,6 +1,8 @@
 """The house: which room may import which, and in which rooms no code of a notebook is ever run."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import resolve_name
 from pathlib import Path
@@ -99,3 +101,11 @@ def test_no_code_of_a_notebook_is_run_here(room):
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         called = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
         assert called & RUNS_CODE <= RUNS_WHAT_IS_OURS.get(name, set()), name
+
+
+def test_a_students_command_does_not_load_what_notebook_libraries_only_bring_along():
+    """A grammar of URIs takes two seconds, Jupyter's server half a one: `course/lean.py` goes without."""
+    code = "import sys, tinytorch.grading.rejudge, tinytorch.tito.test, tinytorch.tito.round; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"nbformat", "jupytext"} <= set(done.stdout.split())
+    assert {"rfc3987_syntax", "jupyter_server", "torch"}.isdisjoint(done.stdout.split())

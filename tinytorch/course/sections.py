@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import write_atomically
+from tinytorch.course.lean import NotebookNode
 
 HEADING = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 CHOSEN = re.compile(r"^chosen:.*\n", re.MULTILINE)
