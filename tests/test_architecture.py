@@ -105,7 +105,7 @@ def test_no_code_of_a_notebook_is_run_here(room):
 
 def test_a_students_command_does_not_load_what_notebook_libraries_only_bring_along():
     """A grammar of URIs takes two seconds, Jupyter's server half a one: `course/lean.py` goes without."""
-    code = "import sys, tinytorch.grading.rejudge, tinytorch.tito.test, tinytorch.tito.round; print(*sys.modules)"
+    code = "import sys, tinytorch.grading.rejudge, tinytorch.tito.round; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"nbformat", "jupytext"} <= set(done.stdout.split())
     assert {"rfc3987_syntax", "jupyter_server", "torch"}.isdisjoint(done.stdout.split())
