@@ -70,7 +70,9 @@ class World:
         return code
 
     def contents(self) -> dict[str, bytes]:
-        return {str(file): file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
+        """Every file but the byte-code of the tests, which pytest writes as it needs it."""
+        files = (file for file in self.folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+        return {str(file): file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
