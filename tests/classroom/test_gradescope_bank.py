@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from classroom.laid_out import Container, hand_in, lay_out, points_in, require_landlock
 from grading.bank.hostile import ATTACKED, ATTACKS, HONEST
-from grading.bank.mistakes import rounds
+from grading.bank.mistakes import LEFT_TO_CHANCE, rounds
 from grading.bank.submissions import ROOT, handed_out, student, students_submission, submission
 from nbformat import NotebookNode
 
@@ -29,8 +29,9 @@ HOSTILE = ("reads its parent's memory", "writes outside", "endless loop", "fork 
 
 
 def wrong(number: int) -> NotebookNode:
-    """A submission with a mistake in most of its kernels."""
-    return students_submission({each.kernel: each.made_in(student(each.kernel)) for each in rounds()[number]})
+    """A submission with a mistake in most of its kernels, none of which shows only by chance."""
+    certain = [mistake for mistake in rounds()[number] if mistake.name not in LEFT_TO_CHANCE]
+    return students_submission({each.kernel: each.made_in(student(each.kernel)) for each in certain})
 
 
 def hostile(name: str) -> NotebookNode:
