@@ -30,8 +30,9 @@ class Mistake:
         return source.replace(self.old, self.new)
 
 
-# Who makes one of these has missed the point of the exercise, and loses at least a third of its points.
 LEFT_TO_CHANCE = {"order of completion", "processor time for wall clock"}  # two gradings of these may differ
+
+# Who makes one of these has missed the point of the exercise, and loses at least a third of its points.
 MISSED_THE_POINT = {
     "no bootstrap", "interval of the ranks", "interval of the mean", "loops not compiled", "Python loop",
     "no faster than i, j, k", "no threads", "one after the other", "given executor ignored", "wraps around",
