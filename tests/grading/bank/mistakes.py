@@ -30,7 +30,8 @@ class Mistake:
         return source.replace(self.old, self.new)
 
 
-LEFT_TO_CHANCE = {"order of completion", "processor time for wall clock"}  # two gradings of these may differ
+# Two gradings of these may differ: what they get wrong depends on what the machine did meanwhile.
+LEFT_TO_CHANCE = {"order of completion", "processor time for wall clock", "mean for median"}
 
 # Who makes one of these has missed the point of the exercise, and loses at least a third of its points.
 MISSED_THE_POINT = {
