@@ -29,6 +29,14 @@ def notebook_of(class_):
 
 
 @pytest.fixture
+def downloads(tmp_path):
+    """An empty folder, as downloads go to."""
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 def right(notebook_of):
     """The bytes of a complete notebook that names its author."""
     return lambda who="": notebook_of(who, **RIGHT)

@@ -6,71 +6,16 @@ import zipfile
 from types import SimpleNamespace
 
 import pytest
+from classroom.exports import CANVAS, EXPORTS, export
 
 from tinytorch.classroom import marks as marks_
 from tinytorch.classroom.marks import write_feedback_zip, write_marks
-from tinytorch.classroom.matching import match
 from tinytorch.classroom.people import People, Person
 from tinytorch.classroom.record import Marks
-from tinytorch.classroom.roster import read_roster
 from tinytorch.classroom.standings import Standing
 from tinytorch.classroom.tables import read_table, safe_cell
 from tinytorch.course.errors import UserError
 
-CANVAS = """\
-Student,ID,SIS User ID,SIS Login ID,Section,Kernels (555),Essay (556),Final Score
-,,,,,,Manual Posting,
-    Points Possible,,,,,100.00,10.00,(read only)
-"García-Núñez, José María",101,s101,jgarcia,"CS 249, Lecture",,9.5,95
-"Smith, John",102,s102,jsmith,L1,,,
-"Smith, John",207,s207,jsmith2,L1,77,,
-"=cmd|'/c calc'!A1, Eve",104,s104,eve,L1,,-1,
-"Absent, Ann",105,s105,aabsent,L1,EX,,
-"Student, Test",199,,abcdef,L1,,,
-"""
-MOODLE = """\
-Identifier,"Full name","ID number","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\
-"Last modified (submission)","Last modified (grade)","Feedback comments"
-"Participant 101","José María García-Núñez",s101,jg@x.org,"Submitted for grading",,100.00,Yes,-,-,
-"Participant 102","John Smith",s102,j1@x.org,"Submitted for grading",,100.00,Yes,"Monday, 2 March 2026",-,
-"Participant 207","John Smith",s207,j2@x.org,"Submitted for grading",55.00,100.00,Yes,-,-,"@SUM(A1)"
-"Participant 104","Eve Li",s104,e@x.org,"Submitted for grading",,100.00,Yes,-,-,
-"Participant 105","Ann Absent",s105,a@x.org,"No submission",,100.00,Yes,-,-,
-"""
-BLACKBOARD = (
-    '"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"Kernels [Total Pts: 100 Score] |5551"\t'
-    '"Essay [Total Pts: 10 Score] |5552"\n'
-    '"García-Núñez"\t"José María"\t"101"\t"s101"\t""\t"7"\n'
-    '"Smith"\t"John"\t"102"\t"s102"\t""\t""\n'
-    '"Smith"\t"John"\t"207"\t"s207"\t""\t""\n'
-    '"Li"\t"Eve"\t"104"\t"s104"\t""\t""\n'
-    '"Absent"\t"Ann"\t"105"\t"s105"\t""\t""\n'
-)
-BRIGHTSPACE = """\
-OrgDefinedId,Username,Last Name,First Name,Kernels Points Grade <Numeric MaxPoints:100 Weight:10>,\
-Essay Points Grade <Numeric MaxPoints:5>,End-of-Line Indicator
-#101,#jgarcia,García-Núñez,José María,,4,#
-#102,#jsmith,Smith,John,,,#
-#207,#jsmith2,Smith,John,,,#
-#104,#eve,Li,Eve,,,#
-#105,#aabsent,Absent,Ann,,,#
-"""
-GRADESCOPE = """\
-First Name,Last Name,SID,Email,Sections,Total Score,Max Points,Status,Submission ID
-José María,García-Núñez,101,jg@x.org,,,100.0,Ungraded,9001
-John,Smith,102,j1@x.org,,,100.0,Ungraded,9002
-John,Smith,207,j2@x.org,,,100.0,Ungraded,9003
-Eve,Li,104,e@x.org,,,100.0,Ungraded,9004
-Ann,Absent,105,a@x.org,,,100.0,Missing,
-"""
-EXPORTS = {
-    "canvas": (CANVAS, "utf-8-sig", "ID", "Kernels (555)"),
-    "moodle": (MOODLE, "utf-8", "Identifier", "Grade"),
-    "blackboard": (BLACKBOARD, "utf-16", "Username", "Kernels [Total Pts: 100 Score] |5551"),
-    "brightspace": (BRIGHTSPACE, "utf-8", "OrgDefinedId",
-                    "Kernels Points Grade <Numeric MaxPoints:100 Weight:10>"),
-    "gradescope": (GRADESCOPE, "cp1252", "SID", "Total Score"),
-}  # fmt: skip
 SCORES = {"101": 87.5, "102": 100.0, "207": 33.333333, "104": 0.0}
 
 
@@ -108,13 +53,6 @@ def room(tmp_path, monkeypatch):
 
     room.marked = marked
     return room
-
-
-def export(tmp_path, platform):
-    text, encoding, _, _ = EXPORTS[platform]
-    path = tmp_path / f"export-{platform}.csv"
-    path.write_bytes(text.encode(encoding))
-    return path
 
 
 def decisions(platform):
@@ -172,102 +110,6 @@ def test_twins_are_asked_about_and_never_guessed(room, tmp_path):
     assert all("--match" in question for question in written.questions.values())
     filled = {row[0]: row[4] for row in read_table(target).rows}
     assert (filled["#102"], filled["#207"], filled["#101"]) == ("", "", "87.5")
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("Müller, Zoë", "Zoë Müller"), ("MÜLLER, ZOE", "Zoë Müller"), ("Zoe Muller", "Muller Zoe\u0308"),
-        ("O'Brien, Sinéad", "Sinéad O\u2019Brien"), ("García Núñez, José María", "garcianunezjosemaria"),
-        ("李明", "李明"), ("Шевченко, Олена", "Олена Шевченко"), ("Jean-Luc D'Arc", "Jean Luc D Arc"),
-    ],
-)  # fmt: skip
-def test_names_are_equal_however_they_are_written(tmp_path, theirs, ours):
-    (tmp_path / "r.csv").write_text(f'student_id,name\n1,"{theirs}"\n2,Somebody Else\n', encoding="utf-8")
-    found = match([Person("s", ours, "teams")], read_roster(tmp_path / "r.csv"))
-    assert {student: member.id for student, member in found.by_student.items()} == {"s": "1"}
-
-
-def test_a_namesake_with_another_id_is_somebody_else(tmp_path):
-    roster = read_roster(export(tmp_path, "canvas"))
-    found = match([Person("absentann_999", "absentann", "canvas", id="999")], roster)
-    assert found.by_student == {} and found.questions == {"absentann_999": "is not on the roster"}
-
-
-def test_a_name_that_fits_two_is_asked_about_also_where_one_of_them_is_found(tmp_path):
-    """Who is left is not for certain the other one: the same person may have handed in twice."""
-    roster = read_roster(export(tmp_path, "canvas"))
-    people = [Person("jsmith2", "jsmith2", "plain"), Person("John-Smith", "John Smith", "plain")]
-    found = match(people, roster)
-    assert set(found.by_student) == {"jsmith2"} and "102 or 207" in found.questions["John-Smith"]
-    both = match([Person("x", "", "teams", login="jsmith2"), Person("jsmith2", "?", "plain")], roster)
-    assert both.by_student == {} and "and x could be 207" in both.questions["jsmith2"]
-    late = match([Person("jgarcia", "?", "plain"), Person("b", "José María García-Núñez", "teams")], roster)
-    assert "and jgarcia could be 101 by name" in late.questions["b"]
-
-
-def test_a_decision_can_be_changed_and_is_void_where_its_row_is_gone(tmp_path):
-    (tmp_path / "r.csv").write_text("student_id,name\n1,Ann Lee\n2,Ann Lee\n", encoding="utf-8")
-    roster = read_roster(tmp_path / "r.csv")
-    people = [Person("a", "Ann Lee", "teams", matched="1"), Person("b", "Ann Lee", "teams", matched="9")]
-    found = match(people, roster)
-    assert {student: row.id for student, row in found.by_student.items()} == {"a": "1"}
-    assert "1 or 2" in found.questions["b"]
-    found = match(people, roster, {"b": "1"})
-    assert {student: row.id for student, row in found.by_student.items()} == {"b": "1"}
-    with pytest.raises(UserError, match="one free row with the id '1'"):
-        match(people, roster, {"a": "1", "b": "1"})
-
-
-def test_two_who_could_be_one_are_asked_about(tmp_path):
-    (tmp_path / "r.csv").write_text("student_id,name\n1,Zoë Müller\n2,Bo Lee\n", encoding="utf-8")
-    people = [
-        Person("a", "Zoe Muller", "teams"),
-        Person("b", "Muller Zoe", "teams"),
-        Person("c", "Bo Lee", "teams"),
-    ]
-    found = match(people, read_roster(tmp_path / "r.csv"))
-    assert set(found.by_student) == {"c"} and set(found.questions) == {"a", "b"}
-
-
-def test_a_roster_of_one_column(tmp_path):
-    (tmp_path / "r.csv").write_text("name\nAnn Lee\nBo\n", encoding="utf-8")
-    assert [member.name for member in read_roster(tmp_path / "r.csv").members] == ["Ann Lee", "Bo"]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_roster_of_ones_own(tmp_path, encoding, delimiter):
-    lines = [["Student_ID", "First Name", "Surname", "Email"], ["a1", "Zoë", "Müller", "zoe@x.org"]]
-    text = "\r\n".join(delimiter.join(line) for line in lines)
-    (tmp_path / "r.csv").write_bytes(text.encode(encoding))
-    [member] = read_roster(tmp_path / "r.csv").members
-    assert (member.id, member.name, member.email) == ("a1", "Zoë Müller", "zoe@x.org")
-
-
-def test_folders_named_by_user_or_address_are_found_in_any_export(tmp_path):
-    roster = read_roster(export(tmp_path, "canvas"))
-    found = match([Person("jsmith2", "jsmith2", "plain"), Person("x", "s101")], roster)
-    assert {student: member.id for student, member in found.by_student.items()} == {
-        "jsmith2": "207",
-        "x": "101",
-    }
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"PK\x03\x04", "Excel"),
-        (b"", "no table"),
-        (b"a\n1\n", "ids or names"),
-        (b"a,b\n1,2\n", "ids or names"),
-        (b"name,x\n", "lists nobody"),
-    ],
-)
-def test_what_is_no_roster_is_named(tmp_path, content, words):
-    (tmp_path / "r.csv").write_bytes(content)
-    with pytest.raises(UserError, match=words):
-        read_roster(tmp_path / "r.csv")
 
 
 def test_the_export_of_another_platform_is_refused(room, tmp_path):

@@ -4,11 +4,11 @@ import unicodedata
 from datetime import UTC
 
 import pytest
+from classroom.files import NAME
 
 from tinytorch.classroom.collect import collect
 from tinytorch.classroom.people import People
 
-NAME = "kernels_dev.ipynb"
 NAMES = [  # first name, last name
     ("Zoë", "Müller"), ("José María", "García-Núñez"), ("Sinéad", "O'Brien"), ("明", "李"),
     ("Олена", "Шевченко"),
@@ -135,31 +135,6 @@ def test_canvas_says_who_is_late(class_, zipped, right):
     assert {row.student for row in rows.values()} == {"smithjohn_102", "smithjohn_207", "o-neillciara_208"}
 
 
-def test_canvas_files_of_one_student_the_last_uploaded_counts(class_, zipped, right, author_of):
-    files = {f"kimmin_3_77_{NAME}": right("old"), "kimmin_3_80_kernels_dev-1.ipynb": right("new"),
-             "kimmin_3_81_notes.pdf": b"%PDF-1.7"}  # fmt: skip
-    collected = collect(class_.room, zipped(files))
-    assert author_of("kimmin_3") == "new"
-    assert collected.fine and "notes.pdf" in collected.rows[0].beside[0]  # it came in the same attempt
-    assert collected.rows[0].attempts == 2
-    kept = class_.room.root / ".tito" / "attempts" / "kernels" / "kimmin_3"
-    assert [b"old" in path.read_bytes() for path in kept.iterdir()] == [True]
-
-
-def test_canvas_an_untouched_notebook_uploaded_last_does_not_hide_the_work(
-    class_, zipped, right, notebook_of, author_of
-):
-    files = {f"kimmin_3_77_{NAME}": right("work"), "kimmin_3_80_kernels_dev-1.ipynb": notebook_of("stub")}
-    assert collect(class_.room, zipped(files)).fine
-    assert author_of("kimmin_3") == "work"
-
-
-def test_an_older_notebook_counts_where_the_instructor_says_so(class_, zipped, right, author_of):
-    old, new = f"K_u7_attempt_2026-01-02-10-11-12_{NAME}", f"K_u7_attempt_2026-01-31-10-11-12_{NAME}"
-    collected = collect(class_.room, zipped({old: right("old"), new: right("new")}), take=(old,))
-    assert author_of("u7") == "old" and collected.fine
-
-
 def test_canvas_a_name_of_which_nothing_is_left(class_, zipped, right, author_of):
     """Canvas drops all that is no letter, digit or underscore: of some names, everything."""
     files = {f"_102_5001_{NAME}": right("102"), f"_LATE_103_5002_{NAME}": right("103"),
@@ -228,23 +203,6 @@ def test_blackboard_user_names(class_, zipped, right, author_of, login, describe
     assert author_of(login) == login
 
 
-def test_attempts_of_blackboard_brightspace_and_teams_the_newest_counts(class_, zipped, right, author_of):
-    downloads = {
-        "u7": {f"K_u7_attempt_2026-01-{day}-10-11-12_{NAME}": right(day) for day in ("31", "02", "09")}
-        | {f"K_u8_attempt_2026-01-01-10-11-12_{NAME}": right()},
-        "Ann-Lee_12": {f"12-9 - Ann Lee - {day}, 2026 {clock}/{NAME}": right(day + clock) for day, clock in
-                       (("Jan 31", "1205 AM"), ("Jan 31", "1011 AM"), ("Jan 9", "955 PM"))},
-        "Ann-Lee": {f"Submitted files/Ann Lee/Kernels/Version {number}/{NAME}": right(str(number))
-                    for number in (9, 10, 2)} | {f"Working files/Ann Lee/Kernels/{NAME}": right("draft")},
-    }  # fmt: skip
-    newest = {"u7": "31", "Ann-Lee_12": "Jan 311011 AM", "Ann-Lee": "10"}
-    for student, files in downloads.items():
-        collected = collect(class_.room, zipped(files))
-        assert collected.fine
-        assert author_of(student) == newest[student]
-        assert len(list((class_.room.root / ".tito/attempts/kernels" / student).iterdir())) == 2
-
-
 @pytest.mark.parametrize("around", ["", "Student Work/", "Kernels/"])
 def test_folders_around_those_of_teams_are_nobodys(class_, zipped, right, around):
     labelled = {
@@ -256,14 +214,6 @@ def test_folders_around_those_of_teams_are_nobodys(class_, zipped, right, around
         collected = collect(class_.room, zipped(files), dry_run=True)
         assert collected.platform == "teams" and collected.fine
         assert collected.taken == ["Ann-Lee", "Bo"]
-
-
-def test_a_newest_attempt_without_a_notebook_is_said(class_, zipped, right, author_of):
-    files = {f"K_u7_attempt_2026-01-02-10-11-12_{NAME}": right("early"),
-             "K_u7_attempt_2026-01-31-10-11-12_report.pdf": b"%PDF"}  # fmt: skip
-    collected = collect(class_.room, zipped(files))
-    assert author_of("u7") == "early" and not collected.fine
-    assert "report.pdf" in collected.rows[0].remarks[0]
 
 
 def test_a_group_of_gradescope_gets_a_copy_each(class_, zipped, right, author_of):

@@ -26,14 +26,13 @@ AROUND = re.compile(
 )
 GENERIC = re.compile(  # names of folders that people make for their own work, not names of people
     r"(first|second|third|last|old|new|final|draft|backup|copy|src|code|notebooks?|work|solution|answers?|tests?"
-    r"|tinytorch\b.*|docs?|attempt|try|version|v|submission|submitted|done|complete|completed|hw|homework|task|part|module|week|untitled|folder|"
+    r"|tinytorch\b.*|docs?|attempt|try|version|v|submission|submitted|done|completed?|hw|homework|task|part|module"
+    r"|week|untitled|folder|"
     r"kernels|11_kernels)?[ _-]*\(?\d*\)?( folder)?",
     re.IGNORECASE,
 )
 AROUND_NAMES = " _-.()"
-NUMBERED = re.compile(
-    r"submission_\d+"
-)  # Gradescope's folders, of which a file of its own says whose they are
+NUMBERED = re.compile(r"submission_\d+")  # Gradescope's folders: a file of its own says whose they are
 TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 
 

@@ -39,9 +39,7 @@ class Calls:
     names: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     unknown: bool = False  # something is called or run that has no name here
-    lazy: bool = (
-        False  # makes an object that runs code of its own later, or has attributes that cannot be told
-    )
+    lazy: bool = False  # makes an object that runs code later, or whose attributes cannot be told
     given: set[str] = field(default_factory=set)  # keywords: some functions make attributes of them
 
 

@@ -78,9 +78,7 @@ class Effects:
     stored: list[tuple[str, Node]] = field(default_factory=list)  # those attributes, and on what
     sums: set[str] = field(default_factory=set)  # attributes that a cell itself sets to what operators give
     own_stores: dict[str, int] = field(default_factory=dict)  # attribute set on a method's own `self`
-    stores_any: list[tuple[Node, int]] = field(
-        default_factory=list
-    )  # `setattr` with a computed name: of what
+    stores_any: list[tuple[Node, int]] = field(default_factory=list)  # `setattr`, a computed name: of what
     own_stores_any: bool = False  # the same, on a method's own `self`
     replaced: list[tuple[Node, int]] = field(default_factory=list)  # objects of which a part is set
     touched: dict[str, str] = field(default_factory=dict)  # name: how, as `touch` says

@@ -179,7 +179,7 @@ class Reach:
             return True
         if name not in self.names or not self.submission.is_state(name):
             return False
-        if how in ("call", "used") and (name in self.submission.defined or self.submission.is_compiled(name)):
+        if how in ("call", "used") and (name in self.submission.defined or self.submission.is_wrapped(name)):
             return how == "used" and self.is_cached(name)
         if how in ("deep", "handed") and self.is_decorated(name):
             return False

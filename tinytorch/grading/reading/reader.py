@@ -131,7 +131,7 @@ class Submission:
         kinds = {other.piece.kind for name in piece.reads for other in self.names.get(name, ())}
         return not piece.rigid or "class" in kinds or self.shadows or any(map(self.is_state, piece.reads))
 
-    def is_compiled(self, name: str) -> bool:
+    def is_wrapped(self, name: str) -> bool:
         """Whether this is a function that `njit`, `partial`, ... made: calls of it change nothing."""
         return all(
             changes.made_by(entry.piece.node) in changes.COMPILERS for entry in self.names.get(name, ())
