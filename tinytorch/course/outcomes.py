@@ -1,25 +1,12 @@
 """A pytest plug-in: what each test function asks and said, as JSON in the file of `--outcomes`."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-
-@dataclass
-class PartTest:
-    """One test function: what it asks, how many of its cases passed, the first failure's message."""
-
-    name: str
-    hint: str
-    passed: int = 0
-    cases: int = 0
-    message: str = ""
-
-    @property
-    def outcome(self) -> str:
-        return "passed" if self.cases and self.passed == self.cases else "failed"
+from tinytorch.course.parts import PartTest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

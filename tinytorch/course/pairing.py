@@ -69,7 +69,7 @@ def sync(module: Module, keep: Side | None = None) -> SyncResult:
     source = keep or _changed_side(module, found)
     if source is None:
         return SyncResult()
-    return _carry_over(module, pair, source, before)
+    return _carry_over(module, pair, source, before, found[source])
 
 
 def notebook_leads(module: Module) -> bool:
@@ -196,17 +196,20 @@ def _conflict(module: Module, *, known: bool) -> UserError:
     )
 
 
-def _carry_over(module: Module, pair: _Pair, source: Side, before: dict[str, str | None]) -> SyncResult:
+def _carry_over(
+    module: Module, pair: _Pair, source: Side, before: dict[str, str | None], known: str | None
+) -> SyncResult:
+    """Write the other side anew; `known` is the fingerprint of the `source`."""
     if source == "notebook":
         assert pair.notebook is not None  # a side is carried over only where it was read
         path = module.script
         text, script = script_text(pair.notebook, module.notebook, module.script)
-        after = _Pair(pair.notebook, script)
+        arrived = script
     else:
         assert pair.script is not None
         path = module.notebook
         text = notebook_text(pair.script, pair.notebook, module.script)
-        after = _Pair(parse_notebook(text.encode("utf-8"), path), pair.script)
+        arrived = parse_notebook(text.encode("utf-8"), path)
     if _digests(module) != before:
         raise SavedMeanwhile(
             f"{module.notebook.name} or {module.script.name} was saved meanwhile. Nothing was overwritten.",
@@ -215,7 +218,7 @@ def _carry_over(module: Module, pair: _Pair, source: Side, before: dict[str, str
     backup = replace_file(path, text, module.root)
     target: Side = "script" if source == "notebook" else "notebook"
     digests = before | {target: hashlib.sha256(text.encode("utf-8")).hexdigest()}
-    _remember(module, after.fingerprints(), digests)
+    _remember(module, {source: known, target: fingerprint(arrived)}, digests)
     return SyncResult(written=path, backup=backup)
 
 

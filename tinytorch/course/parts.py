@@ -12,7 +12,21 @@ from pathlib import Path
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
-from tinytorch.course.outcomes import PartTest
+
+
+@dataclass
+class PartTest:
+    """One test function: what it asks, how many of its cases passed, the first failure's message."""
+
+    name: str
+    hint: str
+    passed: int = 0
+    cases: int = 0
+    message: str = ""
+
+    @property
+    def outcome(self) -> str:
+        return "passed" if self.cases and self.passed == self.cases else "failed"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.files import write_atomically
-from tinytorch.course.lean import NotebookNode
+
+if TYPE_CHECKING:  # to know what is in module.yaml takes no library of notebooks
+    from tinytorch.course.lean import NotebookNode
 
 HEADING = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 CHOSEN = re.compile(r"^chosen:.*\n", re.MULTILINE)

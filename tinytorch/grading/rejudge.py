@@ -18,24 +18,25 @@ def judge_changed(
     submission: Submission,
     module: Module,
     memory: Memory,
+    found: Keys,
     around: str,
     *,
     only: Collection[str] = (),
     everything: bool = False,
     on_progress: Progress | None = None,
-) -> tuple[Tested, Keys]:
+) -> Tested:
     """Judge in a plain process the kernels of `only` (all where empty) whose verdict is not remembered.
 
     Args:
+        found: the submission's `keys`.
         around: the `environment` in which the process that runs kernels was started.
         everything: also those whose verdict is remembered.
 
     Raises UserError as `judge` does.
     """
     asked = [name for name in module.points if not only or name in only]
-    found = keys(submission.cells(), module, around)
     if not everything and (tested := recall(memory, found, asked, module)):
-        return tested, found
+        return tested
     known = {} if everything else remembered(memory, found, asked)
     run = {name for name in asked if name not in known}
     run |= {before for name in run for before in found.checks[name]}
@@ -45,7 +46,7 @@ def judge_changed(
     fresh = {cell.name: cell for cell in verdict.cells}
     verdict.cells = [fresh.get(name) or known[name] for name in asked]
     verdict.count(hidden=module.hidden is not None)
-    return Tested(verdict, frozenset(set(asked) - fresh.keys())), found
+    return Tested(verdict, frozenset(set(asked) - fresh.keys()))
 
 
 def judge_in_class(

@@ -54,14 +54,18 @@ def limited(function: str, *args: Any, cpu_s: float = CPU_S) -> Any:
     if not function.startswith(PACKAGE):
         raise ValueError(f"{function} is in no module of ours")
     with _lock:
-        if _helpers.get("pid") != os.getpid() or _helpers["helper"].ended():
-            _helpers.update(pid=os.getpid(), helper=_Helper())
-        reply = _helpers["helper"].ask({"function": function, "args": args, "cpu_s": cpu_s})
+        reply = _helper().ask({"function": function, "args": args, "cpu_s": cpu_s})
     if "error" in reply:
         raise UserError(*reply["error"])
     if "bug" in reply:
         raise RuntimeError(f"{function} failed in its limited process:\n{reply['bug']}")
     return reply["result"]
+
+
+def start() -> None:
+    """Start the process now, for whoever knows that a call will come."""
+    with _lock:
+        _helper()
 
 
 def note(text: str) -> None:
@@ -123,6 +127,13 @@ class _Helper:
             self.close()
             raise TooMuch(reply["too_much"], noted)
         return reply
+
+
+def _helper() -> _Helper:
+    """This process's helper."""
+    if _helpers.get("pid") != os.getpid() or _helpers["helper"].ended():
+        _helpers.update(pid=os.getpid(), helper=_Helper())
+    return _helpers["helper"]
 
 
 _lock = threading.Lock()

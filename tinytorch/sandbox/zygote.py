@@ -67,6 +67,8 @@ class Zygote:
             )
         self.used = False
         self._ask({"do": "start"}, START_S)
+        if self.sandbox != "none":  # there it is one person's own, who waits, and may compile nothing
+            self.warm_up(thoroughly=False)
         self.view = {"tmp_mb": self.limits.tmp_mb, "visible": sorted(visible())}
         if self.nested and not self._ask({"do": "probe", **self.view}, START_S)["isolates"]:
             self._stop()
@@ -84,11 +86,11 @@ class Zygote:
         """Told before each submission: from the second on this is a class, and worth a thorough warm-up."""
         self.expected += 1
         if self.expected == 2:
-            self.warm_up()
+            self.warm_up(thoroughly=True)
 
-    def warm_up(self) -> None:
+    def warm_up(self, thoroughly: bool) -> None:
         """Compile before any fork what most submissions call."""
-        self._ask({"do": "warm"}, START_S)
+        self._ask({"do": "warm", "thoroughly": thoroughly}, START_S)
 
     def _ask(self, request: dict, seconds: float = 20, fds: Sequence[int] = ()) -> dict:
         left = channel.within(seconds)

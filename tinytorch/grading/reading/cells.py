@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from textwrap import dedent
+from typing import Any
+
+Node = Any
+"""A syntax tree's node, with its `parent`; `Scopes` adds `whose` and `function`, and `facts` its `line`."""
 
 LONGEST = 100_000
 """Characters of one cell, and of a line of magics; the longest cell of the module's own has 6,000."""
@@ -49,6 +53,7 @@ class Text:
 
     source: str
     tree: ast.Module
+    nodes: list[Node]  # all of the tree, each linked to its `parent`
     first_line: int = 1
     loads: list[tuple[int, str]] = field(default_factory=list)  # magics that run what cannot be read here
     stars: list[str] = field(default_factory=list)  # modules that a magic imports all names of
@@ -87,16 +92,16 @@ def as_ipython_reads(source: str) -> str:
 def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
     try:
         tree = ast.parse(source)
-        _check_size(tree)
+        nodes = _linked(tree)
     except (SyntaxError, ValueError):
         return
     except (RecursionError, MemoryError) as error:
         raise Unreadable("the cell is nested too deeply") from error
     if source != original and first_line == 1:
-        _put_back_lines(tree, source, original)
-    text = Text(source, tree, first_line)
+        _put_back_lines(nodes, source, original)
+    text = Text(source, tree, nodes, first_line)
     yield text
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", None))
             if name in MAGICS_CALLED:
@@ -116,27 +121,32 @@ def _line_of(text: Text, call: ast.Call) -> int:
     return getattr(call, "cell_line", call.lineno) + text.first_line - 1
 
 
-def _check_size(tree: ast.Module) -> None:
-    level: list[ast.AST] = [tree]
-    nodes = 0
+def _linked(tree: Node) -> list[Node]:
+    """The nodes of a tree, level by level, each with its `parent`. Raises `Unreadable` for too many."""
+    tree.parent = None
+    nodes = level = [tree]
     for _ in range(DEEPEST):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-        nodes += len(level)
-        if nodes > LARGEST:
+        below = []
+        for node in level:
+            for child in ast.iter_child_nodes(node):
+                child.parent = node
+                below.append(child)
+        if not below:
+            return nodes
+        nodes, level = nodes + below, below
+        if len(nodes) > LARGEST:
             raise Unreadable(f"the cell holds more than {LARGEST:,} parts")
-        if not level:
-            return
     raise Unreadable("the cell is nested too deeply")
 
 
-def _put_back_lines(tree: ast.Module, source: str, original: str) -> None:
+def _put_back_lines(nodes: list[Node], source: str, original: str) -> None:
     """Give each node the line of the student's cell: IPython drops empty lines and joins continued magics."""
     matcher = SequenceMatcher(None, source.splitlines(), original.splitlines(), autojunk=False)
     line_of = {}
     for _, start, stop, begin, end in matcher.get_opcodes():
         for line in range(start, stop):
             line_of[line + 1] = min(begin + line - start, max(end - 1, begin)) + 1
-    for node in ast.walk(tree):
+    for node in nodes:
         if hasattr(node, "lineno"):
             node.cell_line = line_of.get(node.lineno, node.lineno)
 
@@ -175,7 +185,7 @@ def _inner(source: str, first_line: int) -> Iterator[Text]:
     if not source.strip():
         return
     for text in texts_of(source):
-        yield Text(text.source, text.tree, text.first_line + first_line - 1, text.loads, text.stars)
+        yield replace(text, first_line=text.first_line + first_line - 1)
 
 
 def _without_options(line: str) -> str:

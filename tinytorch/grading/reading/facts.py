@@ -38,7 +38,7 @@ def facts_of(source: str) -> CellFacts:
     cell = CellFacts([], [])
     for text in texts_of(source):
         try:
-            Scopes(text.source, text.tree)
+            Scopes(text)
         except SyntaxError:  # it parses and does not compile: two arguments of one name, `global` too late
             continue
         _set_lines(text)
@@ -50,13 +50,14 @@ def facts_of(source: str) -> CellFacts:
 
 
 def _set_lines(text: Text) -> None:
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         line = getattr(node, "cell_line", getattr(node, "lineno", None))
         node.line = line and line + text.first_line - 1
 
 
 def _facts(piece: Piece) -> Piece:
-    for node in nodes_of(piece):
+    nodes = list(nodes_of(piece))
+    for node in nodes:
         line = getattr(node, "line", None) or piece.line
         for name, owner in getattr(node, "whose", {}).items():
             if owner == "module" and name in bound_names(node):
@@ -70,11 +71,11 @@ def _facts(piece: Piece) -> Piece:
                     piece.reads.setdefault(name, line)
         _read_node(piece, node, line)
         _read_by_text(piece, node, line)
-        _read_annotation(piece, getattr(node, "annotation", None) or getattr(node, "returns", None), line)
+        if annotation := getattr(node, "annotation", None) or getattr(node, "returns", None):
+            _read_annotation(piece, annotation, line)
     piece.hidden += [(f"`{name}`", piece.line) for name in HIDING & (piece.owns | piece.binds.keys())]
     if piece.kind == "class":
         _read_class(piece)
-    nodes = list(nodes_of(piece))
     piece.calls, piece.effects = calls.of(nodes), effects.of(piece.node, nodes)
     piece.rigid, piece.flat = rigidity(piece.node)
     value = getattr(piece.node, "value", None)
@@ -136,9 +137,9 @@ def _read_by_text(piece: Piece, node: Node, line: int) -> None:
         piece.hidden.append((f"`{name}` with more arguments than needed", line))
 
 
-def _read_annotation(piece: Piece, annotation: Node | None, line: int) -> None:
+def _read_annotation(piece: Piece, annotation: Node, line: int) -> None:
     """Text in an annotation is code: `singledispatch` evaluates it, for one."""
-    for each in ast.walk(annotation or ast.Pass()):
+    for each in ast.walk(annotation):
         if not isinstance(each, ast.Constant) or not isinstance(each.value, str):
             continue
         with suppress(SyntaxError, ValueError):

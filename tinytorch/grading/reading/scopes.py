@@ -6,10 +6,8 @@ import ast
 import symtable
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from typing import Any
 
-Node = Any
-"""A syntax tree's node, with the marks of `Scopes` (`whose`, `parent`, `function`) and `facts` (`line`)."""
+from tinytorch.grading.reading.cells import Node, Text
 
 
 def bound_names(node: Node) -> Iterator[str]:
@@ -42,12 +40,12 @@ class Scopes(ast.NodeVisitor):
     "free"      of a function around this one
     "local"     of the function or comprehension itself
 
-    and links every node to its `parent` and to the `function` or class around it. Visits in `symtable`'s own
+    and links every node to the `function` or class around it. Visits in `symtable`'s own
     order, so that two lambdas on one line get the right table each.
     """
 
-    def __init__(self, source: str, tree: ast.Module):
-        top = symtable.symtable(source, "cell", "exec")
+    def __init__(self, text: Text):
+        top = symtable.symtable(text.source, "cell", "exec")
         self.waiting: dict[tuple[str, int], deque] = defaultdict(deque)
         for table in _below(top):
             self.waiting[table.get_name(), table.get_lineno()].append(table)
@@ -55,12 +53,9 @@ class Scopes(ast.NodeVisitor):
         self.around: list[ast.AST | None] = [None]
         self.comprehended: list[set[str]] = [set()]
         self.classes: list[str] = []
-        tree.parent = None
-        for node in ast.walk(tree):
+        for node in text.nodes:
             node.function, node.whose = None, {}
-            for child in ast.iter_child_nodes(node):
-                child.parent = node
-        self.visit(tree)
+        self.visit(text.tree)
 
     def visit(self, node: Node) -> None:
         node.function = self.around[-1]

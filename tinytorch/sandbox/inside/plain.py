@@ -15,7 +15,8 @@ from pathlib import Path
 from tinytorch.sandbox.inside import channel
 from tinytorch.sandbox.inside.notebook import Notebook
 from tinytorch.sandbox.inside.serving import serve, settle
-from tinytorch.sandbox.inside.warm import warm_up, warm_up_for_a_class
+from tinytorch.sandbox.inside.signatures import keep_to_types
+from tinytorch.sandbox.inside.warm import warm_up
 
 
 def main() -> None:
@@ -25,9 +26,9 @@ def main() -> None:
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     channel.send(link, {"password": password})
     notebook = Notebook(Path(tempfile.mkdtemp()))
-    warm_up()
+    keep_to_types()
     if int(thorough):
-        warm_up_for_a_class()
+        warm_up(thoroughly=True)
     channel.send(link, {"ready": True})
     request, _ = channel.receive(link)
     output = os.open(request["output"], os.O_RDWR | getattr(os, "O_BINARY", 0))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import scipy.sparse
+import scipy.sparse  # noqa: F401  most submissions import it
 
 from tinytorch.hardware import float_tile, int8, int8_tile
-from tinytorch.sandbox.inside.signatures import keep_to_types
 
 
-def warm_up() -> None:
-    """Pay for LLVM, Numba's first compilation and SciPy's lazy imports before any fork; see `signatures`."""
-    keep_to_types()
-    scipy.sparse.csr_array(np.eye(2))
-    numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
+def warm_up(thoroughly: bool) -> None:
+    """Pay for LLVM and Numba's first compilation before any fork.
 
-
-def warm_up_for_a_class() -> None:
-    """Pay also for what Numba compiles of its own, and for the register tiles that a kernel calls.
-
-    Numba's first assignment to a slice takes 7 times as long as the next.
+    Args:
+        thoroughly: also for what Numba compiles of its own, and for the register tiles that a kernel calls.
+            Its first assignment to a slice takes 7 times as long as the next.
     """
+    numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
+    if not thoroughly:
+        return
     typical(np.ones((4, 4), np.float32), np.ones((4, 4), np.int8), np.arange(4, dtype=np.int32))
     for dtype in (numba.float32, numba.float64, numba.int64):
         for asks in (True, False):
