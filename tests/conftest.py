@@ -328,7 +328,7 @@ def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 def _expect_a_few(zygote: Zygote) -> None:
     zygote.expected += 1
     if zygote.expected == 2 and zygote.sandbox == "none":
-        zygote.warm_up(thoroughly=False)
+        zygote.warm_up_a_step()
 
 
 @pytest.fixture(scope="session", autouse=True)

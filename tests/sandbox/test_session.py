@@ -279,3 +279,20 @@ def test_patched_plumbing_loses(submit, patch):
         call(submission, "g")
         call(submission, "g")
     assert call(submission, "f") == 1  # the next process is a new one
+
+
+@pytest.mark.slow
+def test_a_warm_up_goes_in_steps_and_comes_to_its_end(submit):
+    """Between two of them a submission can be run: nobody waits for the rest."""
+    first = submit("def f(x):\n    return x + 1")
+    assert first.call("f", (1,), {}) == 2
+    zygote = first.zygote
+    first.close()
+    steps = 0
+    while zygote.warm_up_a_step():
+        steps += 1
+        between = submit("def f(x):\n    return x + 2")
+        assert between.call("f", (1,), {}) == 3
+        between.close()
+    assert steps > 2
+    assert not zygote.warm_up_a_step()

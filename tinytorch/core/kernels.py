@@ -404,7 +404,7 @@ def cache_friendly_matmul(A: ArrayOrTensor, B: ArrayOrTensor, block_size: int | 
     check_product(A, B)
     dtype, result_dtype = computing_dtypes(A, B)
     C = _product(A, B, dtype, block_size)
-    return Tensor(narrowed(C) if result_dtype == np.float16 else C)
+    return Tensor(C if dtype is result_dtype else narrowed(C))
 
 
 @njit(nogil=True)

@@ -12,21 +12,7 @@ from pathlib import Path
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import Module
-
-
-@dataclass
-class PartTest:
-    """One test function: what it asks, how many of its cases passed, the first failure's message."""
-
-    name: str
-    hint: str
-    passed: int = 0
-    cases: int = 0
-    message: str = ""
-
-    @property
-    def outcome(self) -> str:
-        return "passed" if self.cases and self.passed == self.cases else "failed"
+from tinytorch.course.outcomes import PartTest
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,9 @@ def in_place_depth(M: int, K: int, N: int, dtype: np.dtype) -> int:
     return IN_PLACE_DEPTH if IN_PLACE_TILES * rows >= M else 0
 
 
-def worthwhile_members(M: int, K: int, N: int) -> int:
-    """How many threads a product M x K times K x N is worth."""
-    return M * K * N // LEAST_FOR_MEMBER or 1
+def worthwhile_members(multiply_adds: int) -> int:
+    """How many threads a product of so many multiply-adds is worth."""
+    return multiply_adds // LEAST_FOR_MEMBER or 1
 
 
 @lru_cache(maxsize=1024)

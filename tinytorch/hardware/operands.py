@@ -47,8 +47,9 @@ def check_int64(*operands: np.ndarray) -> None:
 
 def check_product(A, B) -> None:
     """ValueError, with both shapes, where there is no product of A and B."""
-    if len(A.shape) != 2 or len(B.shape) != 2 or A.shape[1] != B.shape[0]:
-        raise ValueError(f"cannot multiply {A.shape} by {B.shape}: the columns of A must match the rows of B")
+    left, right = A.shape, B.shape  # each time anew they are tuples, which a small product feels
+    if len(left) != 2 or len(right) != 2 or left[1] != right[0]:
+        raise ValueError(f"cannot multiply {left} by {right}: the columns of A must match the rows of B")
 
 
 def at_least_one(name: str, value: int) -> int:

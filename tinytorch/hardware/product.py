@@ -55,8 +55,9 @@ class BlockedProduct:
         self, A: np.ndarray, B: np.ndarray, dtype: np.dtype, block_size: int | None = None
     ) -> np.ndarray:
         """A @ B in `dtype`, which A and B are converted to. ValueError for a block_size below 1."""
-        C = np.empty((A.shape[0], B.shape[1]), dtype)
-        if block_size is None and self._multiply_in_place(A, B, C):
+        (M, K), N = A.shape, B.shape[1]
+        C = np.empty((M, N), dtype)
+        if block_size is None and A.dtype is B.dtype is dtype and self._multiply_in_place(A, B, C, M, K, N):
             return C
         A, B = _as_dtype(A, dtype, "A"), _as_dtype(B, dtype, "B")
         if _is_turned(A) and _is_turned(B):  # (A B)^T = B^T A^T, and both of these lie by rows
@@ -66,10 +67,10 @@ class BlockedProduct:
         self._multiply_packed(A, B, C, block_size)
         return C
 
-    def _multiply_in_place(self, A: np.ndarray, B: np.ndarray, C: np.ndarray) -> bool:
-        """C = A @ B without a packed copy, if that is the faster way; whether it was."""
-        (M, K), N, dtype = A.shape, B.shape[1], C.dtype
-        if A.dtype is not dtype or B.dtype is not dtype or not C.size or not K:
+    def _multiply_in_place(self, A: np.ndarray, B: np.ndarray, C: np.ndarray, M: int, K: int, N: int) -> bool:
+        """C = A @ B without a packed copy, if that is the faster way; whether it was. All of one dtype."""
+        work = M * K * N
+        if not work:
             return False
         if M == 1:
             self.one_row(np.ascontiguousarray(A).reshape(-1), *_rows_of(B), C.reshape(-1))
@@ -78,15 +79,16 @@ class BlockedProduct:
             rows, turned = _rows_of(A)
             self.one_row(np.ascontiguousarray(B).reshape(-1), rows, not turned, C.reshape(-1))
             return True
-        depth = in_place_depth(M, K, N, dtype)
+        depth = in_place_depth(M, K, N, C.dtype)
         if not depth or not A.flags.carray or not B.flags.carray:
             return False
-        worth = worthwhile_members(M, K, N)
-        mailbox, members = helpers(worth) if worth > 1 else (None, 1)
+        members = worthwhile_members(work)
+        mailbox, members = helpers(members) if members > 1 else (None, 1)
         if members > 1:
-            self.share_in_place(mailbox, pieces_of_product(M, N, dtype, members), A, B, C, depth)
+            pieces = pieces_of_product(M, N, C.dtype, members)
+            self.share_in_place(mailbox, pieces, A, B, C, depth)
         else:
-            self.in_place(A, B, C, depth, 0, M, 0, N)
+            self.in_place(A, B, C, depth)
         return True
 
     def _multiply_packed(self, A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: int | None) -> None:
@@ -96,8 +98,7 @@ class BlockedProduct:
         if not C.size or not K:
             C[:] = 0  # a sum of nothing
             return
-        worth = worthwhile_members(M, K, N)
-        mailbox, members = helpers(worth) if worth > 1 else (None, 1)
+        mailbox, members = helpers(worthwhile_members(M * K * N))
         pieces = pieces_of_product(M, N, dtype, members)
         high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
         tile_rows, tile_cols = tile_shape(dtype)
@@ -165,8 +166,8 @@ def _share_packed(five_loops: Callable) -> Callable:
 
 
 def _in_place(one_panel: Callable) -> tuple[Callable, Callable]:
-    """C[top:bottom, left:right] = A[top:bottom] @ B[:, left:right] over panels that are views of A and B, and
-    C = A @ B by it, each piece by the next thread that is free. The panels are `block` steps deep."""
+    """C = A @ B over panels that are views of A and B, `block` steps deep: by one thread, and each piece by
+    the next thread that is free."""
 
     @njit(nogil=True)
     def tiles_in_place(A, B, C, block, top, bottom, left, right):
@@ -184,6 +185,10 @@ def _in_place(one_panel: Callable) -> tuple[Callable, Callable]:
                 one_panel(below, beside, panel, C, top, bottom, panel * tile_cols, depth, p0 > 0, B[:0])
 
     @njit(nogil=True)
+    def in_place(A, B, C, block):
+        tiles_in_place(A, B, C, block, 0, C.shape[0], 0, C.shape[1])
+
+    @njit(nogil=True)
     def piece_of_it(worker, piece, pieces, A, B, C, block):
         top, bottom, left, right = pieces[piece]
         apart(tiles_in_place, (A, B, C, block, top, bottom, left, right))
@@ -192,4 +197,4 @@ def _in_place(one_panel: Callable) -> tuple[Callable, Callable]:
     def share_in_place(mailbox, pieces, A, B, C, block):
         share(mailbox, len(pieces), piece_of_it, (pieces, A, B, C, block))
 
-    return tiles_in_place, share_in_place
+    return in_place, share_in_place

@@ -104,6 +104,12 @@ class Plain:
         if self.expected > 1 and self.next is None:
             self.next = Process(self.folder, thorough=True)
 
+    def warm_up_a_step(self) -> bool:
+        """See to it that a process gets warm for the next submission; whether more could be done."""
+        self.expected = max(self.expected, 2)
+        self.next = self.next or Process(self.folder, thorough=True)
+        return False
+
     def begin(self, home: str) -> Started:
         """A process for a submission. Raises UserError where none comes up."""
         self.end()

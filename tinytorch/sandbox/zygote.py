@@ -68,7 +68,7 @@ class Zygote:
         self.used = False
         self._ask({"do": "start"}, START_S)
         if self.sandbox != "none":  # there it is one person's own, who waits, and may compile nothing
-            self.warm_up(thoroughly=False)
+            self._warm_up_a_step()
         self.view = {"tmp_mb": self.limits.tmp_mb, "visible": sorted(visible())}
         if self.nested and not self._ask({"do": "probe", **self.view}, START_S)["isolates"]:
             self._stop()
@@ -86,11 +86,19 @@ class Zygote:
         """Told before each submission: from the second on this is a class, and worth a thorough warm-up."""
         self.expected += 1
         if self.expected == 2:
-            self.warm_up(thoroughly=True)
+            while self._warm_up_a_step():
+                pass
 
-    def warm_up(self, thoroughly: bool) -> None:
-        """Compile before any fork what most submissions call."""
-        self._ask({"do": "warm", "thoroughly": thoroughly}, START_S)
+    def warm_up_a_step(self) -> bool:
+        """Compile before the next fork a part of what most submissions call; whether there is more of it.
+
+        For whoever has time between submissions: from now on none of them waits for the rest.
+        """
+        self.expected = max(self.expected, 2)
+        return self._warm_up_a_step()
+
+    def _warm_up_a_step(self) -> bool:
+        return self._ask({"do": "warm"}, START_S)["more"]
 
     def _ask(self, request: dict, seconds: float = 20, fds: Sequence[int] = ()) -> dict:
         left = channel.within(seconds)

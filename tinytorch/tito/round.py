@@ -82,14 +82,13 @@ class Round:
         """Whether somebody saved one of the two files since the last round read it."""
         return self._state() != self.seen
 
-    def warm_up_for_more(self) -> None:
-        """Pay now for what makes later rounds faster."""
+    def warm_up_a_step(self) -> bool:
+        """Pay now for a part of what makes later rounds faster; whether there is more of it."""
         from tinytorch.sandbox.zygote import warm_zygote
 
         with suppress(UserError):
-            process = warm_zygote("none", self.module.limits, ())
-            while process.expected < 2:
-                process.expect_one_more()
+            return warm_zygote("none", self.module.limits, ()).warm_up_a_step()
+        return False
 
     def _state(self) -> list[tuple[str | None, int]]:
         """What the two files hold, and when they were written."""

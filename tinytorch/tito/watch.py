@@ -29,10 +29,11 @@ def watch_module(module: Module, names: list[str]) -> NoReturn:
     tests = Round(module)
     with saves(module.root, files) as saved:
         _tell(tests, names)
-        tests.warm_up_for_more()
+        cold = True
         while True:
-            while not saved.wait(LOOK_S):
+            while not saved.wait(0 if cold else LOOK_S):
                 stop.check()
+                cold = cold and tests.warm_up_a_step()
             saved.clear()
             if tests.saved():  # and it was not the round itself that wrote
                 _tell(tests, names)

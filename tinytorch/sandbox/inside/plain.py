@@ -16,7 +16,7 @@ from tinytorch.sandbox.inside import channel
 from tinytorch.sandbox.inside.notebook import Notebook
 from tinytorch.sandbox.inside.serving import serve, settle
 from tinytorch.sandbox.inside.signatures import keep_to_types
-from tinytorch.sandbox.inside.warm import warm_up
+from tinytorch.sandbox.inside.warm import steps
 
 
 def main() -> None:
@@ -28,7 +28,8 @@ def main() -> None:
     notebook = Notebook(Path(tempfile.mkdtemp()))
     keep_to_types()
     if int(thorough):
-        warm_up(thoroughly=True)
+        for _ in steps():
+            pass
     channel.send(link, {"ready": True})
     request, _ = channel.receive(link)
     output = os.open(request["output"], os.O_RDWR | getattr(os, "O_BINARY", 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numba
 import numpy as np
 import scipy.sparse  # noqa: F401  most submissions import it
@@ -9,20 +11,20 @@ import scipy.sparse  # noqa: F401  most submissions import it
 from tinytorch.hardware import float_tile, int8, int8_tile
 
 
-def warm_up(thoroughly: bool) -> None:
-    """Pay for LLVM and Numba's first compilation before any fork.
+def steps() -> Iterator[None]:
+    """Compile, a step of a second or two at a time, what most submissions would have to pay for.
 
-    Args:
-        thoroughly: also for what Numba compiles of its own, and for the register tiles that a kernel calls.
-            Its first assignment to a slice takes 7 times as long as the next.
+    First LLVM and Numba's first compilation. Then what Numba compiles of its own (its first assignment to a
+    slice takes 7 times as long as the next), and the register tiles that a kernel calls.
     """
     numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
-    if not thoroughly:
-        return
+    yield
     typical(np.ones((4, 4), np.float32), np.ones((4, 4), np.int8), np.arange(4, dtype=np.int32))
+    yield
     for dtype in (numba.float32, numba.float64, numba.int64):
         for asks in (True, False):
             float_tile.compiled_tile(dtype, asks)
+            yield
     int8_tile.compiled_tile(int8.quantized_tile())
 
 
