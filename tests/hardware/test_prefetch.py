@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from tinytorch.hardware import llvm, multiply_tile, tile_shape
+from tinytorch.hardware import llvm, multiply_tile, prefetch, tile_shape
 from tinytorch.hardware.blocks import CACHE_LINE
 from tinytorch.hardware.llvm import I8
 
@@ -33,6 +33,14 @@ def check(product, dtype, panels: int, soon: np.ndarray) -> None:
     np.testing.assert_array_equal(C, A_panels.reshape(-1, DEPTH) @ B_panels[0])
 
 
+@pytest.fixture(params=[True, False], ids=["asking", "not asking"])
+def asking(request, monkeypatch):
+    """On either kind of CPU; the tiles are compiled anew."""
+    monkeypatch.setattr(prefetch, "pays", lambda: request.param)
+    monkeypatch.setattr(llvm, "_shared", {})
+
+
+@pytest.mark.usefixtures("asking")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
 def test_the_result_does_not_depend_on_what_is_asked_for(dtype):
     product = compiled(dtype)
@@ -53,6 +61,7 @@ def marking():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(llvm, "prefetch", mark)
+        patch.setattr(prefetch, "pays", lambda: True)
         patch.setattr(llvm, "_shared", {})
         return compiled(np.float32)
 

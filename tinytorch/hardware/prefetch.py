@@ -9,6 +9,11 @@ through its part of the rows, a few bytes with each step of the sum:
             start                      length; the next row begins a stride after this one
 
 The prefetchers of the hardware do not know that a row ends, and where the next one begins.
+
+Requests take the places of loads, so they can cost more than they bring (`pays`). On a Xeon (Emerald Rapids)
+the product of 512 square float32 reaches 0.94 of NumPy's speed without them and 0.88 with them, that of 2048
+0.94 and 0.89, and tiles whose operands are near 1.1 to 1.3 times the speed: only the tile of C, which is met
+once, is asked for there. On a Zen 5 (EPYC) they were measured to gain.
 """
 
 from typing import NamedTuple
@@ -18,6 +23,7 @@ from numba.core import cgutils, types
 
 from tinytorch.hardware import llvm
 from tinytorch.hardware.blocks import CACHE_LINE
+from tinytorch.hardware.cpu import cpu
 from tinytorch.hardware.llvm import i64
 from tinytorch.hardware.target import target_registers
 
@@ -25,6 +31,11 @@ STEPS_AHEAD = 16
 """How long before its use a row of B is asked for: a panel of B may be larger than the first-level cache."""
 STRETCH = 8
 """Steps of the sum between two stretches of the walk: its bookkeeping would cost each step its registers."""
+
+
+def pays() -> bool:
+    """Whether the loop over the steps of the sum should ask for what comes next, on this CPU."""
+    return cpu().vendor != "GenuineIntel"
 
 
 class Rows(NamedTuple):

@@ -147,9 +147,9 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
     c_rows = _rows(builder, given.c, given.c_row, rows, given.height)
     bytes_wide = scheme.lanes * scheme.size
     mask = _mask(builder, scheme, vectors, given.width) if masked else None
-    close_by: list = []
+    asks_on = scheme.asks and prefetch.pays()
+    close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size) if asks_on else []
     if scheme.asks:
-        close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size)
         for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
             for offset in range(0, vectors * bytes_wide, CACHE_LINE):
                 llvm.prefetch(builder, builder.gep(c_row, [i64(offset)]), write=True)
@@ -178,7 +178,7 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
         return added
 
     starts = line(given.starts) if scheme.starts else [llvm.zeros(scheme.vector)] * vectors
-    accumulate = _on_a_walk if scheme.asks else _straight_on
+    accumulate = _on_a_walk if asks_on else _straight_on
     sums = accumulate(builder, given, step, starts * rows)
     places = [builder.gep(c_row, [i64(v * bytes_wide)]) for c_row in c_rows for v in range(vectors)]
     masks = ([None] * (vectors - 1) + [mask]) * rows
