@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 
 from tinytorch.hardware import llvm
 from tinytorch.hardware.llvm import i64
+from tinytorch.hardware.share import apart
 from tinytorch.hardware.tile import shape_and_strides
 
 SIDE = 8
@@ -34,6 +35,11 @@ def turn(source, target):
 
     `target` may be larger than the turned source; the rest of it is left alone.
     """
+    apart(_turn, (source, target))  # a copy in each caller would be compiled with each
+
+
+@njit(nogil=True)
+def _turn(source, target):
     rows, cols = source.shape[1], source.shape[0]
     whole_rows, whole_cols = rows - rows % SIDE, cols - cols % SIDE
     for r in range(0, whole_rows, SIDE):

@@ -9,13 +9,16 @@ import numpy as np
 import scipy.sparse  # noqa: F401  most submissions import it
 
 from tinytorch.hardware import float_tile, int8, int8_tile
+from tinytorch.hardware.operands import contiguous
+from tinytorch.hardware.product import part_of
+from tinytorch.hardware.turn import turn
 
 
 def steps() -> Iterator[None]:
     """Compile, a step of a second or two at a time, what most submissions would have to pay for.
 
     First LLVM and Numba's first compilation. Then what Numba compiles of its own (its first assignment to a
-    slice takes 7 times as long as the next), and the register tiles that a kernel calls.
+    slice takes 7 times as long as the next), the register tiles that a kernel calls, and the loops of ours.
     """
     numba.njit(nogil=True)(lambda x: x.sum())(np.ones(3))
     yield
@@ -26,6 +29,12 @@ def steps() -> Iterator[None]:
             float_tile.compiled_tile(dtype, asks)
             yield
     int8_tile.compiled_tile(int8.quantized_tile())
+    yield
+    for dtype in (np.float32, np.float64, np.int64):
+        square = contiguous(np.ones((4, 4), dtype))
+        for part in (square, part_of(square, False, 0, 2, 0, 2)):
+            turn(part, np.empty((4, 4), dtype))
+        yield
 
 
 @numba.njit(nogil=True)
