@@ -131,3 +131,12 @@ def test_the_clock_stands_still_while_no_processor_is_free(watched, wall, cpu, w
     watched.now, watched.cpu_used, watched.waited_s = wall, cpu, waited
     assert clock.elapsed() == pytest.approx(elapsed)
     assert clock.timer(10)() == pytest.approx(10 - elapsed)
+
+
+def test_a_check_may_compile_for_longer_than_a_cell_may_run():
+    """On a slow laptop, too, where nobody can say that it waited for a processor."""
+    budget = Budget(LIMITS, KERNELS)
+    budget.used_s = dict.fromkeys(KERNELS, 1.0)
+    assert budget.for_check() == 60 > budget.for_cell(needed=True) == 15
+    budget.spend(119.5)
+    assert budget.for_check() == 0.5

@@ -55,7 +55,8 @@ class BlockedProduct:
         self, A: np.ndarray, B: np.ndarray, dtype: np.dtype, block_size: int | None = None
     ) -> np.ndarray:
         """A @ B in `dtype`, which A and B are converted to. ValueError for a block_size below 1."""
-        (M, K), N = A.shape, B.shape[1]
+        M, K = A.shape
+        N = B.shape[1]
         C = np.empty((M, N), dtype)
         if block_size is None and A.dtype is B.dtype is dtype and self._multiply_in_place(A, B, C, M, K, N):
             return C

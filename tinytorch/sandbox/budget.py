@@ -24,6 +24,9 @@ ENOUGH = 2
 RESERVED = 0.5  # of the whole, for kernels that have not been called yet
 DEFINITION_S = 1.0
 SLOWEST = 16  # seconds on the wall that one second of ours may take, however busy the machine is
+PATIENCE = (
+    2  # times kernel_wall_s for an inline check: on a slow laptop, or where waiting is not told (Windows)
+)
 PROCESSORS = 3  # CPU seconds that one second of ours may use: more, and it counts as longer
 
 
@@ -77,6 +80,15 @@ class Budget:
         if needed:
             return min(max(left, DEFINITION_S), self.left_s)
         return max(min(left, self.scratch_s) / 2, min(left, DEFINITION_S))
+
+    def for_check(self) -> float:
+        """Seconds that an inline check may take: it compiles what it calls, which takes its time.
+
+        A line of the student's that runs on and on ends it sooner (`Session`).
+        """
+        self.on_scratch = False
+        left = min(PATIENCE * self.limits.kernel_wall_s, self.left_s - self._reserved())
+        return min(max(left, DEFINITION_S), self.left_s)
 
     def for_call(self, function: str) -> float:
         """Seconds that a call may take. Raises OutOfTime where there is no time left for this function."""

@@ -90,7 +90,7 @@ class Session:
 
     def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:
         """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
-        wall_s = self.budget.for_cell(needed)
+        wall_s = self.budget.for_check() if check else self.budget.for_cell(needed)
         if wall_s <= 0:
             self.stuck.add(label)
             return CellError("OutOfTime", "the time for cells was spent before it", None, label)
@@ -155,7 +155,8 @@ class Session:
                 reply, parts = self._send_and_wait(self.link, request, shared, wall_s)
             changed = shared.take_back(live=desk)
         except channel.Late:
-            took_s = min(wall_s, self.limits.check_wall_s) if request.get("check") else wall_s
+            busy = request.get("check") and self.code.stays_busy(self._printed())
+            took_s = min(wall_s, self.limits.check_wall_s) if busy else wall_s
             raise self._ended(OutOfTime(f"it took longer than {took_s:.3g} s")) from None
         except channel.Silent:
             raise self._ended(Died(f"its process ended: it {CRASHED}, exited, or was killed")) from None
