@@ -13,8 +13,8 @@ def races(monkeypatch) -> dict[str, list[TestVerdict | None]]:
     outcomes: dict[str, list[TestVerdict | None]] = {}
     judge = pool.judge_hand_in
 
-    def judge_hand_in(hand_in, assignment, only) -> Judged:
-        judged = judge(hand_in, assignment, only)
+    def judge_hand_in(hand_in, assignment, only, known) -> Judged:
+        judged = judge(hand_in, assignment, only, known)
         assert only is None or [cell.name for cell in judged.verdict.cells] == only == ["double"]
         if hand_in.student in outcomes:
             outcome, kernel = outcomes[hand_in.student].pop(0), judged.verdict.cells[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
@@ -18,8 +18,10 @@ from tinytorch.course.notebook import parse_notebook
 from tinytorch.grading.rejudge import judge_in_class
 from tinytorch.grading.verdict import KernelVerdict, Verdict
 
+Passed = dict[str, KernelVerdict]
+
 one_at_a_time = Lock()  # a process has one sandbox, and a worker of a cluster may have several threads
-passed: dict[str, KernelVerdict] = {}  # in this process
+passed: Passed = {}  # in this process, or told to it
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class HandIn:
 class Judged:
     """A hand-in after judging: its submission's notebook and the verdict, or in `failure` why there is none.
 
-    `final`: the failure is the file's own, and judging it again would end in the same way.
+    `final`: the failure is the file's own, and judging it again would end in the same way. `passed`: kernels
+    that were seen to pass every test for the first time, by the digest of what that rests on.
     """
 
     hand_in: HandIn
@@ -43,6 +46,7 @@ class Judged:
     verdict: Verdict | None = None
     failure: str = ""
     final: bool = False
+    passed: Passed = field(default_factory=dict)
 
 
 def read_hand_in(classroom: Classroom, student: str, folder: Path) -> HandIn:
@@ -55,14 +59,21 @@ def read_hand_in(classroom: Classroom, student: str, folder: Path) -> HandIn:
     return HandIn(student, path.name, path.read_bytes())
 
 
-def judge_hand_in(hand_in: HandIn, assignment: Assignment, only: Collection[str] | None = None) -> Judged:
-    """In a worker: from a hand-in to the verdict on it, or on these kernels of it."""
+def judge_hand_in(
+    hand_in: HandIn, assignment: Assignment, only: Collection[str] | None = None, known: Passed | None = None
+) -> Judged:
+    """In a worker: from a hand-in to the verdict on it, or on these kernels of it.
+
+    `known`: what other workers have seen pass (`Judged.passed`).
+    """
     try:
         submission = restore(parse_notebook(hand_in.content, hand_in.file), assignment.released, hand_in.file)
     except UserError as error:
         return Judged(hand_in, failure=str(error), final=True)
     try:
         with one_at_a_time:
+            passed.update(known or {})
+            before = set(passed)
             verdict = judge_in_class(
                 submission,
                 assignment.handed_out,
@@ -73,4 +84,5 @@ def judge_hand_in(hand_in: HandIn, assignment: Assignment, only: Collection[str]
             )
     except UserError as error:
         return Judged(hand_in, failure=str(error))
-    return Judged(hand_in, submission.notebook, verdict.shown())
+    fresh = {key: cell for key, cell in passed.items() if key not in before}
+    return Judged(hand_in, submission.notebook, verdict.shown(), passed=fresh)

@@ -13,10 +13,11 @@ from multiprocessing.util import Finalize
 from threading import Thread
 
 from tinytorch.classroom.assignment import Assignment
-from tinytorch.classroom.judging import HandIn, Judged, judge_hand_in
+from tinytorch.classroom.judging import HandIn, Judged, Passed, judge_hand_in
 from tinytorch.grading.judge import close
 
 TASKS_PER_WORKER = 50  # then a fresh process, so that nothing adds up over a large class
+KNOWN = 64  # kernels that passed, the newest, which each task carries: a few kilobytes each
 AHEAD = 2  # tasks handed to the pool per worker: enough to keep it busy, few enough to keep memory flat
 
 Task = tuple[HandIn, Assignment]
@@ -25,16 +26,18 @@ Task = tuple[HandIn, Assignment]
 def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None) -> Iterator[Judged]:
     """The tasks' results, as they are done. Tasks are drawn as workers become free.
 
-    Who lost a race narrowly comes last, and runs it once more with nobody beside: other work on the machine
-    costs no points.
+    A kernel whose code one of the workers has seen pass every test passes with the others too. Who lost a
+    race narrowly comes last, and runs it once more with nobody beside: other work on the machine costs no
+    points.
     """
+    known: Passed = {}
     suspects: list[Task] = []
     narrow: list[tuple[Task, Judged, list[str]]] = []
     with nullcontext(executor) if executor else _processes(workers) as pool:
         pending: dict[Future, Task] = {}
         while True:
             fresh = islice(tasks, AHEAD * workers - len(pending))
-            pending |= {_submit(pool, task): task for task in fresh}
+            pending |= {_submit(pool, task, known=dict(known)): task for task in fresh}
             if not pending:
                 break
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -43,6 +46,9 @@ def judged(tasks: Iterator[Task], workers: int, executor: Executor | None = None
                     suspects.append(task)  # one of them ended its worker, and with it the pool
                     continue
                 result = _result(task, future)
+                known |= result.passed
+                for key in list(known)[: max(len(known) - KNOWN, 0)]:
+                    del known[key]
                 if result.verdict and (kernels := result.verdict.lost_narrowly()):
                     narrow.append((task, result, kernels))
                 else:
@@ -73,9 +79,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _submit(pool: Executor, task: Task, only: list[str] | None = None) -> Future:
+def _submit(pool: Executor, task: Task, only: list[str] | None = None, known: Passed | None = None) -> Future:
     try:
-        return pool.submit(judge_hand_in, *task, only)
+        return pool.submit(judge_hand_in, *task, only, known)
     except BrokenProcessPool as error:
         failed: Future = Future()
         failed.set_exception(error)

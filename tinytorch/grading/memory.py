@@ -153,14 +153,18 @@ def keys(cells: list[Cell], module: Module, around: str) -> Keys:
 
 
 def environment(module: Module, sandbox: str = "none") -> str:
-    """A digest of what every verdict rests on beside the notebook: versions, our code, tests, the machine."""
-    files = [
-        *_sources(PACKAGE),
-        *(_sources(module.hidden) if module.hidden else ()),
-        module.root / MODULE_FILE,
-    ]
+    """A digest of what every verdict rests on beside the notebook: versions, our code, tests, the machine.
+
+    Where these stand is not part of it: the workers of a class have copies of the tests.
+    """
     exported = (module.export_target, PACKAGE / "core" / "kernels.py")
-    content = [[str(path), digest_of_file(path)] for path in files if path not in exported]
+    content = [
+        [path.relative_to(folder).as_posix(), digest_of_file(path)]
+        for folder in filter(None, (PACKAGE, module.hidden))
+        for path in _sources(folder)
+        if path not in exported
+    ]
+    content.append([MODULE_FILE, digest_of_file(module.root / MODULE_FILE)])
     settings = [[name, os.environ.get(name)] for name in PASSED_ON]
     return digest([sandbox, _versions(), _machine(), settings, content])
 
