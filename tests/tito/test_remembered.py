@@ -1,6 +1,7 @@
 """`tito test` runs again only what changed; what it remembers is what another run would say."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -201,6 +202,25 @@ def test_a_save_between_reading_and_judging_is_not_lost(solved, ran, monkeypatch
     edit(solved.notebook, "return 2 * x", "return 3 * x")
     monkeypatch.setattr(rejudge, "judge", meanwhile)
     ran()
+    again, _ = ran()
+    assert again == {"double"} and "return 4 * x" in solved.script.read_text()
+
+
+def test_a_save_that_is_half_done_is_waited_for(solved, ran, monkeypatch):
+    """Some editors empty a file before they write it."""
+    real, text = rejudge.judge, solved.notebook.read_text(encoding="utf-8")
+    later = threading.Timer(0.3, solved.notebook.write_text, [text.replace("return 2 * x", "return 4 * x")])
+
+    def meanwhile(*args, **options):
+        solved.notebook.write_text("")
+        later.start()
+        monkeypatch.setattr(rejudge, "judge", real)
+        return real(*args, **options)
+
+    edit(solved.notebook, "return 2 * x", "return 3 * x")
+    monkeypatch.setattr(rejudge, "judge", meanwhile)
+    ran()
+    later.join()
     again, _ = ran()
     assert again == {"double"} and "return 4 * x" in solved.script.read_text()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tinytorch.grading.judge import Progress
     from tinytorch.grading.submission import Submission
 
-SAVES = 10  # more than anybody makes while a notebook is read
+SAVES, SAVING_S = 10, 0.1  # more than anybody makes while a notebook is read; what an editor takes for one
 SWITCH_S = 2e-4  # Python's own 5 ms, twice for each of 70 cells, would be half a second
 
 
@@ -58,12 +59,13 @@ class Round:
             return known
         threading.Thread(target=self._warm_up).start()
         submission, digest = self._read()
+        read = self._state()
         from tinytorch.course.pairing import agreed
         from tinytorch.grading.rejudge import judge_changed
 
         found = keys(submission.cells(), self.module, self.around)
         with ThreadPoolExecutor(1) as beside, often_switching():
-            carried = beside.submit(self._carry)
+            carried = beside.submit(self._carry, read)
             tested = judge_changed(
                 submission, self.module, memory, found, self.around, only=asked, everything=everything,
                 on_progress=on_progress,
@@ -134,17 +136,25 @@ class Round:
         check_structure(submission.notebook, self.module)
         return submission, before
 
-    def _carry(self) -> str:
-        """Bring the script and the package in step while the kernels run; says what stood in the way."""
-        from tinytorch.course.export import CellSyntaxError, export
-        from tinytorch.course.pairing import SavedMeanwhile, sync
+    def _carry(self, seen: list) -> str:
+        """Bring the script and the package in step while the kernels run; says what stood in the way.
 
-        for _ in range(SAVES):
-            with suppress(SavedMeanwhile):
+        Args:
+            seen: the `_state` after the notebook was read. A file that cannot be read and has changed since
+                is being saved at this moment, and tried again.
+        """
+        from tinytorch.course.export import CellSyntaxError, export
+        from tinytorch.course.pairing import sync
+
+        for left in reversed(range(SAVES)):
+            try:
                 sync(self.module)
+                export(self.module)
                 break
-        try:
-            export(self.module)
-        except CellSyntaxError as error:  # the kernels in the other cells are tested all the same
-            return str(error)
+            except CellSyntaxError as error:  # the kernels in the other cells are tested all the same
+                return str(error)
+            except UserError:
+                if not left or self._state() == seen:
+                    raise
+                time.sleep(SAVING_S)
         return ""
