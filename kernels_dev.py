@@ -2666,14 +2666,14 @@ with inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_d
     expect_close(got, A.astype(float) @ (eye[:1].repeat(1100, 0) * 127), "an int8 A is quantized already")
 
     A, B = rng.uniform(-1, 0.3, (20, 30)).astype(np.float32), rng.standard_normal((30, 25)).astype(np.float32)
-    steps = [np.abs(X).max() / 127 for X in (A, B)]
-    q = [np.rint(X.astype(float) / step) for X, step in zip((A, B), steps, strict=True)]
+    scales = [np.abs(X).max() / 127 for X in (A, B)]
+    q = [np.rint(X.astype(float) / scale) for X, scale in zip((A, B), scales, strict=True)]
     got = quantized_matmul(A, B)
     expect_tensor(got, np.float32, "float32 operands")
     known = {"as if nothing were quantized": A.astype(float) @ B}
     expect_close(
         got,
-        q[0] @ q[1] * steps[0] * steps[1],
+        q[0] @ q[1] * scales[0] * scales[1],
         "the scale of each operand is its absmax / 127",
         rtol=1e-3,
         atol=2e-4 * np.abs(got.data).max(),
