@@ -12,11 +12,11 @@ fi
 unset IN_NAMESPACES
 folder=$(realpath "$1")
 shift
-mkdir -p "$folder/changes" "$folder/overlay" "$folder/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/overlay" "$folder/root"
-mount -t proc proc "$folder/root/proc"
-mount --rbind /dev "$folder/root/dev"
-cd "$folder/root"
+mkdir -p "$folder/changes" "$folder/overlay" "$folder/system"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/overlay" "$folder/system"
+mount -t proc proc "$folder/system/proc"
+mount --rbind /dev "$folder/system/dev"
+cd "$folder/system"
 mkdir -p .outside
 pivot_root . .outside
 umount -l /.outside

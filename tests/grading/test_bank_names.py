@@ -8,6 +8,11 @@ from grading.bank.submissions import ROOT, students_submission
 
 from tinytorch.course.cells import grade_id_of
 
+OWN_NAMES = (
+    ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
+)  # fmt: skip
+"""What has names of its own."""
+
 
 def bound(source: str) -> set[str]:
     """The names that a cell binds in the notebook: assigned, looped over, defined; not those of functions."""
@@ -18,9 +23,7 @@ def bound(source: str) -> set[str]:
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
-        if not isinstance(
-            node, ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp
-        ):
+        if not isinstance(node, OWN_NAMES):
             waiting += ast.iter_child_nodes(node)
     return names
 

@@ -82,7 +82,7 @@ def judge_hand_in(
                 hidden=assignment.hidden(),
                 only=only,
             )
+            fresh = {key: cell for key, cell in passed.items() if key not in before}
     except UserError as error:
         return Judged(hand_in, failure=str(error))
-    fresh = {key: cell for key, cell in passed.items() if key not in before}
     return Judged(hand_in, submission.notebook, verdict.shown(), passed=fresh)

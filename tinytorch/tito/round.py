@@ -149,6 +149,7 @@ class Round:
         for left in reversed(range(SAVES)):
             try:
                 sync(self.module)
+                seen = self._state()  # what it wrote is nobody's save
                 export(self.module)
                 break
             except CellSyntaxError as error:  # the kernels in the other cells are tested all the same
