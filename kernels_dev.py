@@ -342,8 +342,9 @@ import tracemalloc
 
 from tinytorch.sandbox.inside.checks import expect_close, expect_error, inline_check
 
-with inline_check("profile_operation"):
 
+@inline_check("profile_operation")
+def check_profile_operation():
     def add_up(first, last):
         return sum(range(first, last))
 
@@ -400,6 +401,8 @@ with inline_check("profile_operation"):
     profile_operation(calls.append, 0, memory=True)
     assert len(calls) == 2, f"memory=True: expected a second call for the memory, 2 in all, got {len(calls)}"
     expect_error(ZeroDivisionError, profile_operation, lambda: 1 / 0, hint="an exception must come through")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -547,7 +550,9 @@ def _median_ci95(samples: np.ndarray) -> tuple[float, float]:
 # %% nbgrader={"grade": true, "grade_id": "check_benchmark_operation", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_close, expect_error, inline_check
 
-with inline_check("benchmark_operation"):
+
+@inline_check("benchmark_operation")
+def check_benchmark_operation():
     report = benchmark_operation(sorted, list(range(500)), repeats=12)
     samples = np.array(report["samples_s"])
     assert len(samples) == 12, f"`samples_s`: expected 12 samples for repeats=12, got {len(samples)}"
@@ -609,6 +614,8 @@ with inline_check("benchmark_operation"):
         f"`significant`: got {report['significant']}, but does ({low:.2f}, {high:.2f}) exclude 1?"
     )
     expect_error(ValueError, benchmark_operation, sorted, [], repeats=0, hint="repeats=0: nothing to report")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -738,7 +745,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-with inline_check("matmul_baseline", loops=["_three_loops"]):
+
+@inline_check("matmul_baseline", loops=["_three_loops"])
+def check_matmul_baseline():
     A, B = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 10]]), np.array([[1, 0, 2], [0, 1, 5], [2, -1, 3]])
     got = matmul_baseline(A, B)
     expect_tensor(got)
@@ -764,6 +773,8 @@ with inline_check("matmul_baseline", loops=["_three_loops"]):
     huge = np.array([[2**64 - 1]], np.uint64)
     expect_error(ValueError, matmul_baseline, huge, huge, hint="2^64 - 1 does not fit int64")
     expect_error(TypeError, matmul_baseline, A + 1j, B, hint="complex numbers")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -858,13 +869,16 @@ def relu_loop(x, out):
 # %% nbgrader={"grade": false, "grade_id": "try_relu_loop", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check, unwritten
 
-with inline_check("relu_loop", loops=["relu_loop"]):
+
+@inline_check("relu_loop", loops=["relu_loop"])
+def check_relu_loop():
     x = np.array([-2, 3, np.nan, -0.0, 0.5] * 20, np.float32)
     got = unwritten(x.shape, x.dtype)
     relu_loop(x, got)
     expected = np.array([0, 3, np.nan, 0, 0.5] * 20, np.float32)
     hint = "negative numbers become 0, NaN stays NaN; -0.0 gives 0.0: compare with <=, not with <"
     expect_equal(got, expected, hint, signed_zeros=True)
+
 
 # %% [markdown]
 # Below is the innermost loop of it as the CPU runs it, one instruction per line. Those on whole vectors are
@@ -977,7 +991,9 @@ from tinytorch.sandbox.inside.checks import (
     unwritten,
 )
 
-with inline_check("vectorized_relu", loops=["_relu_lanes"]):
+
+@inline_check("vectorized_relu", loops=["_relu_lanes"])
+def check_vectorized_relu():
     x = np.array([-2.5, -0.25, 0.0, 0.25, 2.5], np.float32)
     got = vectorized_relu(x)
     expect_tensor(got, np.float32, "a float32 input")
@@ -1011,6 +1027,8 @@ with inline_check("vectorized_relu", loops=["_relu_lanes"]):
         )
         beyond = memory[size:]
         assert np.isnan(beyond).all(), f"{size} numbers: your loop wrote beyond the end; count the tail"
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -1110,13 +1128,16 @@ def sum_by_lanes(x):
 # %% nbgrader={"grade": false, "grade_id": "try_sum_by_lanes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check
 
-with inline_check("sum_by_lanes", loops=["sum_by_lanes"]):
+
+@inline_check("sum_by_lanes", loops=["sum_by_lanes"])
+def check_sum_by_lanes():
     for size in (0, 1, 63, 64, 65, 1000):
         for dtype in (np.float32, np.float64):
             x = np.arange(1, size + 1, dtype=dtype)
             whole = size - size % (4 * hardware.lanes(dtype))
             known = {"the sum without the tail": x[:whole].sum(), "the tail alone": x[whole:].sum()}
             expect_equal(sum_by_lanes(x), x.sum(), f"{size} numbers of {np.dtype(dtype)}", mistaken=known)
+
 
 # %% tags=["measure"]
 x = np.random.default_rng(0).random(40_000, np.float32)
@@ -1201,7 +1222,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-with inline_check("vectorized_operations"):
+
+@inline_check("vectorized_operations")
+def check_vectorized_operations():
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         x, y = rng.standard_normal((2, 3, 4)).astype(dtype)
@@ -1243,6 +1266,8 @@ with inline_check("vectorized_operations"):
     expect_error(ValueError, vectorized_operations, *shapes, says=("(2, 2)", "(2, 3)"), hint="shapes differ")
     expect_error(ValueError, vectorized_operations, np.ones((2, 1)), np.ones((2, 3)), hint="no broadcasting")
     expect_error(TypeError, vectorized_operations, np.ones(2) + 1j, np.ones(2), hint="complex numbers")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -1341,16 +1366,26 @@ def sum_down_columns(X):
 # %% nbgrader={"grade": false, "grade_id": "try_traversal", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check
 
-X = np.arange(1.0, 13.0).reshape(3, 4)
-known = {
-    "the sum of the first row": X[0].sum(),
-    "the sum of the first column": X[:, 0].sum(),
-    "the sum of a square part: shape[0] is the rows, shape[1] the columns": X[:, :3].sum(),
-}
-with inline_check("sum_along_rows", loops=["sum_along_rows"]):
-    expect_equal(sum_along_rows(X), X.sum(), "rows of 4 numbers, 3 of them", mistaken=known)
-with inline_check("sum_down_columns", loops=["sum_down_columns"]):
-    expect_equal(sum_down_columns(X), X.sum(), "columns of 3 numbers, 4 of them", mistaken=known)
+
+def check_traversal(sum_of):
+    X = np.arange(1.0, 13.0).reshape(3, 4)
+    known = {
+        "the sum of the first row": X[0].sum(),
+        "the sum of the first column": X[:, 0].sum(),
+        "the sum of a square part: shape[0] is the rows, shape[1] the columns": X[:, :3].sum(),
+    }
+    expect_equal(sum_of(X), X.sum(), "3 rows of 4 numbers, 4 columns of 3", mistaken=known)
+
+
+@inline_check("sum_along_rows", loops=["sum_along_rows"])
+def check_sum_along_rows():
+    check_traversal(sum_along_rows)
+
+
+@inline_check("sum_down_columns", loops=["sum_down_columns"])
+def check_sum_down_columns():
+    check_traversal(sum_down_columns)
+
 
 # %% tags=["measure"]
 sizes = [64, 128, 256, 512, 1024, 2048, 4096]
@@ -1416,11 +1451,14 @@ def loops_ikj(A, B, C):
 # %% nbgrader={"grade": false, "grade_id": "try_loops_ikj", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_product, inline_check
 
-with inline_check("loops_ikj", loops=["loops_ikj"]):
+
+@inline_check("loops_ikj", loops=["loops_ikj"])
+def check_loops_ikj():
     A, B = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
     got = np.zeros((2, 4))
     loops_ikj(A, B, got)
     expect_product(got, A, B, "row i of C gathers A[i, k] times row k of B")
+
 
 # %% tags=["measure"]
 for n in (128, 512):
@@ -1474,13 +1512,16 @@ def loops_blocked(A, B, C, depth, width):
 # %% nbgrader={"grade": false, "grade_id": "try_loops_blocked", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_product, inline_check
 
-with inline_check("loops_blocked", loops=["loops_blocked"]):
+
+@inline_check("loops_blocked", loops=["loops_blocked"])
+def check_loops_blocked():
     rng = np.random.default_rng(0)
     A, B = rng.integers(-9, 9, (5, 7)).astype(float), rng.integers(-9, 9, (7, 11)).astype(float)
     for depth, width in ((7, 11), (4, 8), (3, 4), (1, 1), (100, 100)):
         got = np.zeros((5, 11))
         loops_blocked(A, B, got, depth, width)
         expect_product(got, A, B, f"A {A.shape} times B {B.shape}, in blocks of {depth} x {width}")
+
 
 # %% tags=["measure"]
 sizes = [128, 256, 512, 1024, 2048]
@@ -1546,7 +1587,9 @@ def _pack(X, turned, row, rows, col, cols, panel):
 # %% nbgrader={"grade": false, "grade_id": "try_pack", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check, unwritten
 
-with inline_check("_pack", loops=["_pack"]):
+
+@inline_check("_pack", loops=["_pack"])
+def check_pack():
     X = (np.arange(60.0) ** 2).reshape(6, 10)
     for operand, name in (((X, False), "as it lies"), ((X.T.copy(), True), "turned")):
         panel = unwritten((4, 8), X.dtype)
@@ -1554,6 +1597,7 @@ with inline_check("_pack", loops=["_pack"]):
         expect_equal(panel[:3, :4], X[2:5, 5:9], f"X {name}: rows 2 to 4, columns 5 to 8")
         beyond = np.concatenate([panel[3], panel[:3, 4:].ravel()])
         assert np.isnan(beyond).all(), f"X {name}: more was written than 3 rows and 4 columns"
+
 
 # %% tags=["measure"]
 A, _ = random_pair(1024)
@@ -1646,19 +1690,26 @@ def small_tile_matmul(A, B, depth=256):
 # %% nbgrader={"grade": false, "grade_id": "try_small_tile", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_product, inline_check
 
-cols = 2 * hardware.lanes(np.float32)
-rng = np.random.default_rng(0)
-A = rng.integers(-9, 9, (8, 40)).astype(np.float32)
-B = rng.integers(-9, 9, (40, 2 * cols)).astype(np.float32)
-with inline_check("small_tile", loops=["small_tile"]):
+
+@inline_check("small_tile", loops=["small_tile"])
+def check_small_tile():
+    cols = 2 * hardware.lanes(np.float32)
+    shapes = (8, 40), (40, 2 * cols)
+    A, B = (np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32) for shape in shapes)
     got = np.ones((8, 2 * cols), np.float32)
     A_panels, B_panels = A.reshape(2, 4, 40), B.reshape(40, 2, cols).swapaxes(0, 1).copy()
     for i in range(2):
         for j in range(2):
             small_tile(A_panels, i, B_panels, j, got, 4 * i, cols * j, 40)
     expect_product(got - 1, A, B, "the tile adds to what C holds: 4 rows, 2 vectors")
-with inline_check("small_tile_matmul", loops=["loops_with_small_tile"]):
+
+
+@inline_check("small_tile_matmul", loops=["loops_with_small_tile"])
+def check_small_tile_matmul():
+    shapes = (8, 40), (40, 4 * hardware.lanes(np.float32))
+    A, B = (np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32) for shape in shapes)
     expect_product(small_tile_matmul(A, B, depth=20), A, B, "two blocks of the depth")
+
 
 # %% tags=["measure"]
 A, B = random_pair(1024)
@@ -1752,7 +1803,9 @@ def _one_row(x, X, turned, c):
 # %% nbgrader={"grade": false, "grade_id": "try_one_row", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check, unwritten
 
-with inline_check("_one_row", loops=["_one_row"]):
+
+@inline_check("_one_row", loops=["_one_row"])
+def check_one_row():
     rng = np.random.default_rng(0)
     for depth, columns_of_X in ((1, 1), (7, 9), (8, 16), (29, 23)):
         x, X = (
@@ -1763,6 +1816,7 @@ with inline_check("_one_row", loops=["_one_row"]):
             got = unwritten(columns_of_X, x.dtype)
             _one_row(x, array, turned, got)
             expect_equal(got, x @ X, f"x of {depth} numbers times X {X.shape}, turned: {turned}")
+
 
 # %% tags=["measure"]
 A, B = random_pair(1024)
@@ -1868,8 +1922,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-LOOPS = ["_one_panel", "_pack", "_five_loops", "_one_row"]
-with inline_check("cache_friendly_matmul", loops=LOOPS):
+
+@inline_check("cache_friendly_matmul", loops=["_one_panel", "_pack", "_five_loops", "_one_row"])
+def check_cache_friendly_matmul():
     rng = np.random.default_rng(0)
     for rows, depth, columns in (
         (40, 40, 40),
@@ -1905,6 +1960,8 @@ with inline_check("cache_friendly_matmul", loops=LOOPS):
     for size in (0, -1):
         expect_error(ValueError, cache_friendly_matmul, A, A.T, block_size=size, hint=f"block_size={size}")
     expect_error(TypeError, cache_friendly_matmul, A, A.T + 1j, hint="complex numbers")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2110,7 +2167,9 @@ def _relu_lane(block, lane, lanes, x, out):
 # %% nbgrader={"grade": true, "grade_id": "check_parallel_relu", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, expect_error, expect_tensor, inline_check
 
-with inline_check("parallel_relu"):
+
+@inline_check("parallel_relu")
+def check_parallel_relu():
     for shape in ((1201, 1009), (97,), (4, 7), (5,), (), (0, 3)):
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         for workers in (1, 2, 3):
@@ -2133,6 +2192,8 @@ with inline_check("parallel_relu"):
         expect_equal(parallel_relu(x, 2), expected, hint, signed_zeros=True)
     for workers in (0, -1):
         expect_error(ValueError, parallel_relu, x, num_workers=workers, hint=f"num_workers={workers}")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2257,10 +2318,13 @@ def tiled_product(A, B, on="cpu"):
 # %% nbgrader={"grade": false, "grade_id": "try_tiled_product", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_product, inline_check
 
-with inline_check("tiled_product"):
+
+@inline_check("tiled_product")
+def check_tiled_product():
     rng = np.random.default_rng(0)
     A, B = rng.integers(-9, 9, (16, 24)).astype(np.float32), rng.integers(-9, 9, (24, 32)).astype(np.float32)
     expect_product(tiled_product(A, B), A, B, "on CPU threads")
+
 
 # %% tags=["measure"]
 A, B = random_pair(16)
@@ -2364,7 +2428,9 @@ import threading
 
 from tinytorch.sandbox.inside.checks import expect_error, inline_check
 
-with inline_check("parallel_batch_processing"):
+
+@inline_check("parallel_batch_processing")
+def check_parallel_batch_processing():
     got = parallel_batch_processing([3, 1, 2], lambda item: item * item, num_workers=2)
     assert list(got) == [9, 1, 4], f"expected the squares in the order of the items, [9, 1, 4], got {got}"
     got = parallel_batch_processing(np.arange(6).reshape(3, 2), lambda item: int(item.sum()))
@@ -2429,6 +2495,8 @@ with inline_check("parallel_batch_processing"):
             num_workers=workers,
             hint=f"num_workers={workers}",
         )
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2627,7 +2695,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-with inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_dequantize"]):
+
+@inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_dequantize"])
+def check_quantized_matmul():
     got = quantized_matmul(np.full((1, 300), 100, np.int8), np.full((300, 1), 100, np.int8))
     expect_tensor(got, np.int32, "two int8 operands without scales give the exact int32 product")
     expect_equal(got, [[3_000_000]], "300 times 100 * 100: add up in int32")
@@ -2689,6 +2759,8 @@ with inline_check("quantized_matmul", loops=["_quantize", "_multiply_block", "_d
     for scale in (0.0, -1.0):
         expect_error(ValueError, quantized_matmul, A, B, scale, hint=f"scale_A={scale}")
     expect_error(TypeError, quantized_matmul, A, B, "0.1", hint="a scale that is no number")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2827,7 +2899,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-with inline_check("quantized_relu", loops=["_quantized_relu_loop"]):
+
+@inline_check("quantized_relu", loops=["_quantized_relu_loop"])
+def check_quantized_relu():
     q = np.array([-128, -100, -1, 0, 1, 127], np.int8)
     got = quantized_relu(q)
     expect_tensor(got, np.int8, "int8 in, int8 out")
@@ -2865,6 +2939,8 @@ with inline_check("quantized_relu", loops=["_quantized_relu_loop"]):
         expect_error(ValueError, quantized_relu, np.array([bad, 1.0]), hint=f"{bad} has no int8 value")
     for scale in (0.0, -1.0):
         expect_error(ValueError, quantized_relu, x, scale=scale, hint=f"scale={scale}")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 
@@ -2973,20 +3049,32 @@ def _gather_row(a, starts, ends, rows, values, c):
 # %% nbgrader={"grade": false, "grade_id": "try_pruned_row", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.sandbox.inside.checks import expect_equal, inline_check, unwritten
 
-B = np.array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 3, 7, 0]], np.float32)
-a, expected = np.array([1, 10, 100, 1000], np.float32), [50, 3002, 7000, 10]
-known = {"the last weight of each column alone: is it = for +=?": [50, 3000, 7000, 10]}
-rows, cols = scipy.sparse.csr_array(B), scipy.sparse.csc_array(B)
-with inline_check("_scatter_row", loops=["_scatter_row"]):
-    got = np.zeros(4, np.float32)
-    _scatter_row(a, rows.indptr, rows.indices, rows.data, got)
+
+def check_row_times(multiply, got, hint):
+    B = scipy.sparse.csr_array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 3, 7, 0]], dtype=np.float32)
+    multiply(np.array([1, 10, 100, 1000], np.float32), B, got)
+    known = {"the last weight of each column alone: is it = for +=?": [50, 3000, 7000, 10]}
+    expect_equal(got, [50, 3002, 7000, 10], hint, mistaken=known)
+
+
+@inline_check("_scatter_row", loops=["_scatter_row"])
+def check_scatter_row():
+    def multiply(a, B, c):
+        _scatter_row(a, B.indptr, B.indices, B.data, c)
+
     hint = "row k of B holds values[starts[k] : starts[k + 1]]; row 2 is empty"
-    expect_equal(got, expected, hint, mistaken=known)
-with inline_check("_gather_row", loops=["_gather_row"]):
-    got = unwritten(4, np.float32)
-    _gather_row(a, cols.indptr[:-1], cols.indptr[1:], cols.indices, cols.data, got)
+    check_row_times(multiply, np.zeros(4, np.float32), hint)
+
+
+@inline_check("_gather_row", loops=["_gather_row"])
+def check_gather_row():
+    def multiply(a, B, c):
+        B = B.tocsc()
+        _gather_row(a, B.indptr[:-1], B.indptr[1:], B.indices, B.data, c)
+
     hint = "column j of B holds values[starts[j] : ends[j]], in those rows"
-    expect_equal(got, expected, hint, mistaken=known)
+    check_row_times(multiply, unwritten(4, np.float32), hint)
+
 
 # %% [markdown]
 # Now the batch. `_sparse` (the last line of the cell) chooses among your four loops by the format of the
@@ -3064,8 +3152,9 @@ from tinytorch.sandbox.inside.checks import (
     inline_check,
 )
 
-LOOPS = ["_pruned_panels", "_scatter", "_scatter_row", "_gather_row"]
-with inline_check("pruned_matmul", loops=LOOPS):
+
+@inline_check("pruned_matmul", loops=["_pruned_panels", "_scatter", "_scatter_row", "_gather_row"])
+def check_pruned_matmul():
     weights = np.array([[0, 2, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 3, 7, 0]], np.float32)
     last = np.array([[0, 0, 0, 0], [5, 0, 0, 1], [0, 0, 0, 0], [0, 3, 7, 0]], np.float32)
     A = np.array([[1, 10, 100, 1000], [1, 1, 1, 1]], np.float32)
@@ -3101,6 +3190,8 @@ with inline_check("pruned_matmul", loops=LOOPS):
     assert unsorted.indices.tolist() == [1, 0], "it sorted B's own arrays: work on a copy"
     misfit = scipy.sparse.csr_array(np.ones((3, 4)))
     expect_error(ValueError, pruned_matmul, A, misfit, says=("(3, 4)",), hint="(20, 1500) times (3, 4)")
+
+
 ### BEGIN HIDDEN TESTS
 from tinytorch.grading.unprotected import earned
 

@@ -28,6 +28,12 @@ NO_CODE = {
 WIDEST = 78  # columns of a diagram, on a laptop's screen
 
 
+OWN_NAMES = (
+    ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
+)  # fmt: skip
+"""What has names of its own."""
+
+
 @pytest.fixture(scope="module")
 def cells():
     return read_notebook(ROOT / "kernels_dev.py").cells
@@ -88,6 +94,28 @@ def test_every_step_without_points_has_its_check_right_after_it(cells):
         name.removeprefix(CHECK_PREFIX) for name in map(grade_id_of, code) if name and CHECK_PREFIX in name
     }
     assert {name for name in without_points if following[name] != TRY_PREFIX + name} <= {"system"}
+
+
+def bound(source: str) -> set[str]:
+    """The names that a cell binds in the notebook: assigned, looped over, defined; not those of functions."""
+    names, waiting = set(), list(ast.parse(source).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if not isinstance(node, OWN_NAMES):
+            waiting += ast.iter_child_nodes(node)
+    return names
+
+
+def test_a_check_binds_no_name_that_a_student_may_have_taken(cells):
+    """In Jupyter all cells share their names, and a kernel would call what a check has put there."""
+    checks = [cell for cell in cells if str(grade_id_of(cell)).startswith((CHECK_PREFIX, TRY_PREFIX))]
+    assert len(checks) > 15
+    for cell in checks:
+        assert {name for name in bound(cell.source) if not name.startswith(CHECK_PREFIX)} == set()
 
 
 def test_each_promise_of_the_opening_names_a_cell_that_is_there(cells):

@@ -1,10 +1,11 @@
 """Grades submissions again and again while other work keeps every core busy: do their marks stay?
 
     PYTHONPATH=tests python tests/grading/measure_flips.py                 50 regradings of each
-    PYTHONPATH=tests python tests/grading/measure_flips.py --times 5
+    PYTHONPATH=tests python tests/grading/measure_flips.py --times 5 --only master
+    PYTHONPATH=tests python tests/grading/measure_flips.py --no-load       beside work of your own
 
-One submission wins every race by honest work; the others lose those that they should, of `SLOW`. Prints how
-often each test came out as it did; exit code 1 if any came out in two ways.
+Two submissions win every race by honest work: the master's solutions, and others. One loses those that it
+should, of `SLOW`. Prints how often each test came out as it did; exit code 1 if any came out in two ways.
 """
 
 import argparse
@@ -27,9 +28,10 @@ SLOW = {"no faster than i, j, k", "dense loops", "one after the other"}  # mista
 
 
 def submissions() -> dict[str, NotebookNode]:
-    """A right one, and one in which all of these mistakes were made."""
+    """The master's, another right one, and one in which all of these mistakes were made."""
     slow = {each.kernel: each.made_in(student(each.kernel)) for each in MISTAKES if each.name in SLOW}
-    return {"right": students_submission(), "slow": students_submission(slow)}
+    master = nbformat.read(ROOT / "kernels_dev.ipynb", as_version=4)
+    return {"master": master, "right": students_submission(), "slow": students_submission(slow)}
 
 
 def spin() -> None:
@@ -40,13 +42,20 @@ def spin() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=50)
-    times = parser.parse_args().times
-    busy = [multiprocessing.Process(target=spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    parser.add_argument(
+        "--only", metavar="NAME", choices=("master", "right", "slow"), help="one of the three"
+    )
+    parser.add_argument("--no-load", action="store_true", help="something else keeps the cores busy")
+    options = parser.parse_args()
+    times, cores = options.times, 0 if options.no_load else os.cpu_count() or 1
+    busy = [multiprocessing.Process(target=spin, daemon=True) for _ in range(cores)]
     for process in busy:
         process.start()
     module, flips = load_module(ROOT), {}
     with tempfile.TemporaryDirectory(prefix="tinytorch-flips-") as folder:
         for name, notebook in submissions().items():
+            if options.only not in (None, name):
+                continue
             path = Path(folder) / f"{name}.ipynb"
             nbformat.write(notebook, path)
             outcomes: dict[str, Counter] = {}

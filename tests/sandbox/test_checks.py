@@ -19,37 +19,52 @@ from tinytorch.sandbox.inside.checks import (
 
 
 def test_passing_checks_say_so(capsys):
-    with inline_check("double"):
+    @inline_check("double")
+    def check():
         assert 2 * 2 == 4
+
     assert capsys.readouterr().out == "double: inline checks passed\n"
 
 
 def test_a_student_sees_the_failure_itself(capsys):
-    with pytest.raises(AssertionError, match="expected 4, got 5"), inline_check("double"):
-        raise AssertionError("expected 4, got 5")
+    with pytest.raises(AssertionError, match="expected 4, got 5"):
+
+        @inline_check("double")
+        def check():
+            raise AssertionError("expected 4, got 5")
+
     assert capsys.readouterr().out == ""
 
 
 def test_a_student_sees_warnings_where_they_belong(capsys):
-    with inline_check("double"):
+    @inline_check("double")
+    def check():
         print("careful", file=sys.stderr)
+
     assert capsys.readouterr().err == "careful\n"
 
 
 def test_under_nbgrader_a_failure_is_printed_so_that_the_hidden_tests_run(monkeypatch, capsys):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with inline_check("double"):
+
+    @inline_check("double")
+    def check():
         raise AssertionError("expected 4, got 5")
+
     assert capsys.readouterr() == ("double: inline check failed: AssertionError: expected 4, got 5\n", "")
 
 
 @pytest.mark.filterwarnings("default")
 def test_under_nbgrader_nothing_reaches_standard_error(monkeypatch, capsys):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with warnings.catch_warnings(), inline_check("double"):
-        warnings.showwarning = _print_warning
-        warnings.warn("overflow", stacklevel=1)
-        print("careful", file=sys.stderr)
+
+    @inline_check("double")
+    def check():
+        with warnings.catch_warnings():
+            warnings.showwarning = _print_warning
+            warnings.warn("overflow", stacklevel=1)
+            print("careful", file=sys.stderr)
+
     captured = capsys.readouterr()
     assert "overflow" in captured.out and "careful" in captured.out and captured.err == ""
 
@@ -83,7 +98,11 @@ def failure_of(cell, check: str) -> str:
     return str(caught.value)
 
 
-CHECK = "with inline_check('f', loops=['loop']):\n    expect_equal(f(np.arange(3.0)), [0, 2, 4], 'doubled')\n"
+CHECK = """
+@inline_check('f', loops=['loop'])
+def check():
+    expect_equal(f(np.arange(3.0)), [0, 2, 4], 'doubled')
+"""
 
 
 def test_a_kernel_that_is_right_passes(cell, capsys):
@@ -100,15 +119,15 @@ def test_a_changed_operand_is_named(cell):
 
 def test_a_kernel_may_write_to_its_out(cell):
     cell("def f(x, out):\n    out[:] = 2 * x\n    return out\n")
-    cell(
-        "with inline_check('f'):\n    f(np.ones(3), out=np.zeros(3))\n    x = np.ones(3)\n    f(x, out=x)\n",
-        "check.py",
-    )
+    cell("@inline_check('f')\ndef check():\n    f(np.ones(3), out=np.zeros(3))\n", "check.py")
+    cell("@inline_check('f')\ndef check():\n    x = np.ones(3)\n    f(x, out=x)\n", "check.py")
 
 
 def test_what_is_never_written_is_seen(cell):
     cell("def f(x):\n    result = np.empty_like(x)\n    result[: x.size // 2] = 1\n    return result\n")
-    said = failure_of(cell, "with inline_check('f'):\n    expect_equal(f(np.zeros(400)), np.ones(400))\n")
+    said = failure_of(
+        cell, "@inline_check('f')\ndef check():\n    expect_equal(f(np.zeros(400)), np.ones(400))\n"
+    )
     assert "what was in memory before" in said and "elements 200 to 399 (the last 200 of 400" in said
 
 
@@ -124,6 +143,33 @@ def test_none_is_told_as_a_missing_return(cell):
     assert failure_of(cell, CHECK) == "f returned None: is its `return` missing?"
 
 
+def test_what_a_check_names_is_its_own(cell):
+    """A student's helper may be called as a variable of ours is."""
+    cell("def x(value):\n    return 2 * value\n\ndef f(value):\n    return x(value)\n")
+    names = cell(
+        "@inline_check('f')\ndef check():\n    x = np.ones(3)\n    expect_equal(f(x), 2 * x)\n", "check.py"
+    )
+    assert callable(names["x"])
+
+
+def test_a_check_can_be_run_again(cell, capsys):
+    cell("def f(x):\n    return 2 * x\n")
+    names = cell(CHECK, "check.py")
+    cell("def f(x):\n    return 3 * x\n")
+    with pytest.raises(AssertionError, match=r"1\.5 times"):
+        names["check"]()
+
+
+def test_cells_that_were_not_run_are_named(cell):
+    said = failure_of(cell, CHECK)
+    assert said == "`f` is not defined yet: run the cells above first, from the top"
+
+
+def test_a_name_that_is_missing_in_a_kernel_is_the_kernels(cell):
+    cell("def f(x):\n    return y\n")
+    assert failure_of(cell, CHECK) == "name 'y' is not defined"
+
+
 def test_the_kernel_is_put_back_after_a_failure(cell):
     names = cell("def f(x):\n    return x\n")
     kernel = names["f"]
@@ -133,7 +179,7 @@ def test_the_kernel_is_put_back_after_a_failure(cell):
 
 SHARED = "def part(x):\n    return 3 * x\n\ndef f(x):\n    return part(x)\n"
 USING = "def g(x):\n    return part(x)\n"
-CHECK_G = "with inline_check('g'):\n    expect_equal(g(np.arange(3.0)), [0, 2, 4], 'g')\n"
+CHECK_G = "@inline_check('g')\ndef check():\n    expect_equal(g(np.arange(3.0)), [0, 2, 4], 'g')\n"
 
 
 def test_a_wrong_part_is_reported_where_it_is_written_and_once(cell):
@@ -157,7 +203,7 @@ def test_a_part_that_was_mended_is_no_longer_suspected(cell):
 def test_a_kernels_own_mistake_is_its_own_though_a_part_is_shared(cell):
     cell(SHARED.replace("return part(x)", "return part(x) and None"), "first.py")
     cell(USING, "second.py")
-    failure_of(cell, "with inline_check('f'):\n    assert isinstance(f(1), int), 'no int'\n")
+    failure_of(cell, "@inline_check('f')\ndef check():\n    assert isinstance(f(1), int), 'no int'\n")
     assert "1.5 times" in failure_of(cell, CHECK_G)
 
 
@@ -214,7 +260,7 @@ def notebook():
 def test_the_students_own_line_comes_first(notebook, capsys):
     notebook.run_cell("def helper(x):\n    raise ValueError('too long')", store_history=True)
     notebook.run_cell("def f(x):\n    y = 2 * x\n    return helper(zer)", store_history=True)
-    notebook.run_cell("with inline_check('f'):\n    f(1)", store_history=True)
+    notebook.run_cell("@inline_check('f')\ndef check():\n    f(1)", store_history=True)
     said = capsys.readouterr().out
     assert said == (
         "f: the cell In [2], line 3: `return helper(zer)`\nNameError: name 'zer' is not defined\n"
@@ -224,13 +270,15 @@ def test_the_students_own_line_comes_first(notebook, capsys):
 def test_an_error_in_a_given_helper_is_shown_at_its_call(notebook, capsys):
     notebook.run_cell("def helper(x):\n    raise ValueError('too long')", store_history=True)
     notebook.run_cell("def f(x):\n    return helper(x)", store_history=True)
-    notebook.run_cell("with inline_check('f'):\n    f(1)", store_history=True)
+    notebook.run_cell("@inline_check('f')\ndef check():\n    f(1)", store_history=True)
     assert "f: the cell In [2], line 2: `return helper(x)`\nValueError: too long" in capsys.readouterr().out
 
 
 def test_a_wrong_array_is_drawn_without_a_traceback(notebook, capsys):
     notebook.run_cell("def f(x):\n    return x", store_history=True)
-    notebook.run_cell("with inline_check('f'):\n    expect_equal(f(np.eye(3)), np.zeros((3, 3)), 'nothing')")
+    notebook.run_cell(
+        "@inline_check('f')\ndef check():\n    expect_equal(f(np.eye(3)), np.zeros((3, 3)), 'nothing')"
+    )
     said = capsys.readouterr().out
     assert said.startswith("f: nothing\n3 of 9 elements are wrong") and "Traceback" not in said
     assert "    0 x..\n    1 .x.\n    2 ..x" in said

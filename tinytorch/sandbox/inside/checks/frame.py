@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
-from types import FunctionType, TracebackType
+from contextlib import nullcontext, redirect_stderr
+from functools import wraps
+from types import FunctionType
 from typing import Any
 
 from tinytorch.sandbox.inside.checks import reach, shown
@@ -16,46 +17,49 @@ from tinytorch.sandbox.inside.checks.watched import watched
 _suspects: dict[str, str] = {}  # a function whose kernel's check has failed -> that kernel
 
 
-class inline_check:
-    """`with inline_check(name):` says that the checks of `name` passed, or lets their failure through.
+def inline_check(name: str, loops: Sequence[str] = ()) -> Callable[[FunctionType], Callable[[], None]]:
+    """Above a function, `@inline_check(name)` runs it and says that the checks of `name` passed.
+
+    They stand in a function because all cells of a notebook share their names: what a check called `scale`
+    would take the place of a student's function `scale`, and the kernel would call a number.
 
     Args:
         name: the kernel. While its check runs, each call is watched: operands must not change.
         loops: names of functions of its cell that must be compiled, where they are there.
 
-    The failure of a function that another kernel's check has found wrong is reported there, and once.
+    The failure of a check is let through; that of a function that another kernel's check has found wrong is
+    reported there, and once. What comes back runs the check again.
 
     While nbgrader grades, a failure and every warning are printed to standard output instead: plain nbgrader
     gives a graded cell nothing as soon as it raises or writes to standard error, and the hidden tests at the
     cell's end, which decide about its points, must still run.
     """
 
-    def __init__(self, name: str, loops: Sequence[str] = ()):
-        self.name, self.loops = name, loops
+    def decorate(check: FunctionType) -> Callable[[], None]:
+        @wraps(check)
+        def run() -> None:
+            _Check(name, loops, check).run()
+
+        run()
+        return run
+
+    return decorate
+
+
+class _Check:
+    def __init__(self, name: str, loops: Sequence[str], check: FunctionType):
+        self.name, self.loops, self.check = name, loops, check
+        self.names: dict[str, Any] = check.__globals__
+        self.kernel: Callable | None = self.names.get(name)
         self.graded = os.environ.get("NBGRADER_EXECUTION") == "autograde"
 
-    def __enter__(self) -> None:
-        self.names: dict[str, Any] = sys._getframe(1).f_globals
-        self.kernel: Callable | None = self.names.get(self.name)
+    def run(self) -> None:
         for function in [function for function, kernel in _suspects.items() if kernel == self.name]:
             del _suspects[function]
         if callable(self.kernel):
             reach.note(self.kernel)
-        if isinstance(self.kernel, FunctionType):  # what is compiled may be called by what is compiled
-            self.names[self.name] = watched(self.kernel)
-        self.output = redirect_stderr(sys.stdout)
-        if self.graded:
-            self.output.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if self.kernel is not None:
-            self.names[self.name] = self.kernel
-        if self.graded:
-            self.output.__exit__(kind, error, trace)
-        if error is not None and not isinstance(error, Exception):
-            return False
+        with redirect_stderr(sys.stdout) if self.graded else nullcontext():
+            error = self._error()
         failure = self._failure(error)
         if failure is None:
             print(f"{self.name}: inline checks passed")
@@ -65,7 +69,20 @@ class inline_check:
             shown.in_jupyter(self.name, failure)
             if failure is not error:
                 raise failure from error
-        return failure is None or self.graded
+            raise failure
+
+    def _error(self) -> Exception | None:
+        """What the check raised."""
+        if isinstance(self.kernel, FunctionType):  # what is compiled may be called by what is compiled
+            self.names[self.name] = watched(self.kernel)
+        try:
+            self.check()
+        except Exception as error:
+            return error
+        finally:
+            if self.kernel is not None:
+                self.names[self.name] = self.kernel
+        return None
 
     def _failure(self, error: Exception | None) -> Exception | None:
         """What to report: a loop that is not compiled, a function that is wrong elsewhere, or this error."""
@@ -75,7 +92,7 @@ class inline_check:
             return AssertionError(
                 f"`{missing}` is not compiled: `@njit(nogil=True)` is missing above `def {missing}`"
             )
-        if isinstance(error, NameError) and reach.is_a_cell(reach.innermost(error)):
+        if isinstance(error, NameError) and reach.is_within(self.check, reach.innermost(error)):
             return AssertionError(
                 f"`{error.name}` is not defined yet: run the cells above first, from the top"
             )

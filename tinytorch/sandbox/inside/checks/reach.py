@@ -52,9 +52,9 @@ def innermost(error: BaseException) -> FrameType:
     return trace.tb_frame
 
 
-def is_a_cell(frame: FrameType) -> bool:
-    """Whether this is the code of a cell itself, not of a function in it."""
-    return frame.f_locals is frame.f_globals
+def is_within(function: FunctionType, frame: FrameType) -> bool:
+    """Whether this is the code of the function, or of one that is written inside it."""
+    return frame.f_code in _codes(function.__code__)
 
 
 def functions(kernel: Callable) -> tuple[set[str], set[str]]:
