@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import yaml
-from conftest import FIELDS, small_script
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from small_course import FIELDS, small_script
 
 from tinytorch.course.errors import UserError
 from tinytorch.course.module import load_module

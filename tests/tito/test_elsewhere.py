@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_course, write_hidden_tests
+from small_course import write_course, write_hidden_tests
 
 GAPS = Path(__file__).parents[1] / "sandbox" / "gaps"
 REPOSITORY = Path(__file__).parents[2]
