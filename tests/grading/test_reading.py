@@ -11,7 +11,7 @@ HEAD = "import numpy as np\nfrom tinytorch.core.tensor import Tensor\n"
 
 def find(*sources: str, allow: tuple[str, ...] = ()) -> list[tuple[str, str, int]]:
     cells = [(f"cell {number}", source) for number, source in enumerate(sources, start=1)]
-    return [(found.kernel, found.label, found.line) for found in read(cells, allow=allow)]
+    return [(found.kernel, found.label, found.line) for found in read(cells, allow=allow).refusals]
 
 
 def body(expression: str, function: str = "matmul_baseline", head: str = HEAD) -> str:

@@ -13,13 +13,13 @@ from tinytorch.grading.submission import Submission
 
 
 def refused(notebook) -> list:
-    return read([(cell.label, cell.source) for cell in Submission(notebook, "submission.ipynb").cells()])
+    return read([(cell.label, cell.source) for cell in Submission(notebook, "submission.ipynb").cells()]).refusals
 
 
 @pytest.mark.parametrize("shortcut", shortcuts(), ids=str)
 def test_shortcuts_are_refused(shortcut: Shortcut):
     for kernel in LOOPS:
-        (refusal,) = read(shortcut.sources(kernel), [kernel])
+        (refusal,) = read(shortcut.sources(kernel), [kernel]).refusals
         assert refusal.kernel == kernel and refusal.line >= 1
         assert "allow:" in refusal.message
 

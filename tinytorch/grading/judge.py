@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tinytorch.course.cells import GradedCell, is_attempted
@@ -13,7 +14,7 @@ from tinytorch.course.errors import UserError
 from tinytorch.course.module import Limits, Module
 from tinytorch.grading import reading
 from tinytorch.grading.submission import Submission
-from tinytorch.grading.verdict import ERROR, OUT_OF_TIME, KernelVerdict, Verdict
+from tinytorch.grading.verdict import ERROR, OUT_OF_TIME, KernelVerdict, TestVerdict, Verdict
 from tinytorch.sandbox import zygote
 from tinytorch.sandbox.bubblewrap import PACKAGE
 from tinytorch.sandbox.code import Cell
@@ -105,12 +106,12 @@ def judge(
     with closing(Session(warm, cells, inline, on_check)) as session:
         with suppress(Fault):  # then each test that calls it sees the same
             session.load()
-        refused = shortcuts(cells, [cell.name for cell in verdict.cells if cell.attempted], module)
+        found = shortcuts(cells, [cell.name for cell in verdict.cells if cell.attempted], module)
         for cell in verdict.cells:
             _note_inline(cell, session, inline)
-            cell.error = cell.error or refused.get(cell.name)
+            cell.error = cell.error or found.refused.get(cell.name)
         if hidden:
-            _test(verdict, session, hidden, module, refused, on_progress)
+            _test(verdict, session, hidden, module, found, on_progress)
     verdict.broken = [cell.error for cell in cells if cell.error and not cell.name]
     _quote(verdict, cells)
     for cell in verdict.cells:
@@ -152,11 +153,33 @@ def _explain(problem: CellError) -> str:
     return str(problem)
 
 
-def shortcuts(cells: list[Cell], kernels: list[str], module: Module) -> dict[str, CellError]:
-    """Those of the kernels that take a shortcut where the loops are the point."""
-    sources = [(cell.label, cell.source) for cell in cells]
-    return {found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
-            for found in reading.read(sources, kernels, module.allow)}  # fmt: skip
+@dataclass(frozen=True)
+class Shortcuts:
+    """Where the loops are the point: why a kernel that takes a shortcut is refused, the cells of the others.
+
+    Of these only what the kernel needs runs where it is judged: nothing else can lend it a product.
+    """
+
+    refused: dict[str, CellError]
+    cells: dict[str, list[Cell]]
+
+
+def shortcuts(cells: list[Cell], kernels: list[str], module: Module) -> Shortcuts:
+    """Those of the kernels that take a shortcut, and what the other kernels of loops need."""
+    found = reading.read([(cell.label, cell.source) for cell in cells], kernels, module.allow)
+    refused = {
+        each.kernel: CellError("Shortcut", each.message, each.line, each.label, each.text)
+        for each in found.refusals
+    }
+    needed = {
+        kernel: [
+            replace(cell, check=None, error=None, statements=statements[cell.label])
+            for cell in cells
+            if cell.label in statements
+        ]
+        for kernel, statements in found.needed.items()
+    }
+    return Shortcuts(refused, needed)
 
 
 def _test(
@@ -164,16 +187,24 @@ def _test(
     session: Session,
     hidden: Path,
     module: Module,
-    refused: dict,
+    found: Shortcuts,
     on_progress: Progress | None,
 ) -> None:
     from tinytorch.grading import hidden as hidden_tests  # pytest and SciPy: a student's copy does without
     from tinytorch.grading.fixtures import Kernels, Race
 
-    kernels = Kernels(session)
-    race = Race(kernels, lambda: yardsticks(hidden, session), module.speed)
     attempted = [cell.name for cell in verdict.cells if cell.attempted]
-    verdicts = hidden_tests.run(hidden, attempted, kernels, race, refused, on_progress)
+    by_themselves = [name for name in attempted if name in found.cells]
+    groups = [[name for name in attempted if name not in by_themselves], *([name] for name in by_themselves)]
+    verdicts: dict[str, list[TestVerdict]] = {}
+    for names in groups:
+        if names and names[0] in by_themselves:
+            session.close()
+            session = Session(session.zygote, found.cells[names[0]], after=session)
+        with closing(session):
+            kernels = Kernels(session)
+            race = Race(kernels, partial(yardsticks, hidden, session), module.speed)
+            verdicts |= hidden_tests.run(hidden, names, kernels, race, found.refused, on_progress)
     for cell in verdict.cells:
         cell.tests = verdicts.get(cell.name, [])
         cell.error = cell.error or next((test.error for test in cell.tests if test.error), None)

@@ -68,7 +68,7 @@ def judge_in_class(
     Raises UserError as `judge` does.
     """
     module, cells = replace(module, hidden=hidden), submission.cells()
-    if shortcuts(cells, list(module.points), module):
+    if shortcuts(cells, list(module.points), module).refused:
         return judge(submission, module, sandbox=sandbox, only=only)
     asked = [name for name in module.points if only is None or name in only]
     found = keys(cells, module, environment(module, sandbox)).flawless

@@ -62,7 +62,7 @@ def earned(name: str, namespace: dict[str, Any]) -> float:
     cells = [(f"In [{i}]", source) for i, source in enumerate(namespace.get("In", ())) if source]
     refused = {
         found.kernel: CellError("Shortcut", found.message, found.line, found.label, found.text)
-        for found in reading.read(cells, [name], module.allow)
+        for found in reading.read(cells, [name], module.allow).refusals
     }
     # Plain nbgrader gives nothing to a graded cell that writes to standard error.
     with redirect_stderr(sys.stdout), tempfile.TemporaryDirectory() as folder:

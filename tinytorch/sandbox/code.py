@@ -24,6 +24,7 @@ class Cell:
     check_label: str = ""
     check: str | None = None
     needed: bool = True  # False: a scratch cell, on which no kernel is built as far as is known
+    statements: tuple[int, list[int]] | None = None  # how many there are, places of those that run; None: all
     given: bool = False  # True: the student did not write it, so no mistake is looked for in it
     error: CellError | None = None
     check_error: CellError | None = None

@@ -39,12 +39,19 @@ class Session:
         cells: list[Cell],
         check: bool = False,
         on_check: Callable[[str], None] | None = None,
+        after: Session | None = None,
     ):
+        """`after`: a session that was closed, whose budget this one goes on with."""
         self.zygote, self.limits, self.cells, self.code = zygote, zygote.limits, cells, Code(cells)
         self.link: socket.socket | None = None
         self.started: Started
         self.watchdog: Watchdog
-        self.refill()
+        self.budget: Budget
+        self.cpu_s: float
+        if after:
+            self.budget, self.cpu_s = after.budget, after.cpu_s
+        else:
+            self.refill()
         self.on_check = on_check  # called with the kernel's name before its check runs
         self.to_check = {cell.check_label for cell in cells if check and cell.check}
         self.stuck: set[str] = set()  # labels of code that ended the process
@@ -81,14 +88,21 @@ class Session:
 
     def _run(self, cell: Cell) -> None:
         if cell.label not in self.stuck:
-            cell.error = self._execute(cell.source, cell.label, cell.needed, check=False)
+            cell.error = self._execute(cell.source, cell.label, cell.needed, False, cell.statements)
         if cell.check and cell.check_label in self.to_check and cell.error is None:
             self.to_check.discard(cell.check_label)
             if self.on_check and cell.name:
                 self.on_check(cell.name)
             cell.check_error = self._execute(cell.check, cell.check_label, needed=True, check=True)
 
-    def _execute(self, source: str, label: str, needed: bool, check: bool) -> CellError | None:
+    def _execute(
+        self,
+        source: str,
+        label: str,
+        needed: bool,
+        check: bool,
+        statements: tuple[int, list[int]] | None = None,
+    ) -> CellError | None:
         """None, or what the code raised. A Fault is noted likewise, and then goes on: the process is gone."""
         wall_s = self.budget.for_check() if check else self.budget.for_cell(needed)
         if wall_s <= 0:
@@ -96,7 +110,7 @@ class Session:
             return CellError("OutOfTime", "the time for cells was spent before it", None, label)
         try:
             request = {"do": "cell", "source": source, "label": label, "check": check}
-            request["given"] = label in self.code.given
+            request |= {"given": label in self.code.given, "statements": statements}
             self.exchange(request, wall_s=wall_s)
             return None
         except Fault as error:

@@ -1,17 +1,10 @@
 """Reads the code of the kernels whose exercise is to write the loops, and refuses what is not allowed there.
 
-In go the cells of a submission; out come refusals: the kernel, the line that it may not hold or reach, and
-the remedy. Nothing is run. Reading is by what is allowed (`table`): operators but `@`, the submission's own
-functions, and names of libraries under which none computes a matrix product. Only what a kernel reaches
-counts (`reach`): the code behind each name that it reads, every binding of it, and whatever may change an
-object that it reads. Scratch cells may use what they like. Python's own `symtable` says what a name means
-(`scopes`). A kernel may keep its operands for later calls as long as it calls functions by their names alone:
-then nothing that it keeps can run (`calls`).
-
-Three things are refused wherever they stand, since no reading would be true beside them: code that runs but
-cannot be read (too long, too deep, `exec`, `%run`), ways into namespaces and frames, and replacing a part of
-a library that kernels use (`anywhere`). Settings are no such part: `numba.config`, `warnings`, `logging`,
-`os.environ`, `sys.stdout`, and every library that no kernel may use (matplotlib, torch, ...).
+In go the cells of a submission; out come, for each kernel, a refusal (the line that it may not hold, and the
+remedy) or the statements that it needs (`needed`): only these run in the process in which it is judged, so
+only they are read. Nothing is run here. Reading is by what is allowed (`table`): operators but `@`, the
+submission's own functions, and names of libraries under which none computes a matrix product. Scratch cells
+may use what they like. Python's own `symtable` says what a name means (`scopes`).
 
 Reading takes place in a process with limits on time and memory.
 """
@@ -38,29 +31,45 @@ class Refusal:
     message: str
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Refusals, at most one for each kernel, and for the other kernels the code that they need.
+
+    needed: by kernel and cell, how many statements the cell has and the places of those that are needed
+    """
+
+    refusals: list[Refusal]
+    needed: dict[str, dict[str, tuple[int, list[int]]]]
+
+
 def read(
     cells: Iterable[tuple[str, str]], kernels: Sequence[str] = LOOPS, allow: Sequence[str] = ()
-) -> list[Refusal]:
-    """At most one refusal for each of `kernels` that is among `LOOPS`; cells are (label, source) in order.
+) -> Reading:
+    """Read what those of `kernels` need that are among `LOOPS`; cells are (label, source) in order.
 
     Args:
         allow: dotted paths that the course allows beside the table (`allow:` in module.yaml).
     """
     cells = [(label, source) for label, source in cells]
     kernels = [kernel for kernel in kernels if kernel in LOOPS]
+    label, message = cells[0][0] if cells else "", ""
     try:
         found = limited("tinytorch.grading.reading.reader:read_cells", cells, kernels, list(allow))
     except TooMuch as error:
-        label = error.at or (cells[0][0] if cells else "")
+        label = error.at or label
         message = f"reading this cell took too much {error.what}: make it simpler"
-        found = [{"kernel": kernel, "label": label, "line": 1, "message": message} for kernel in kernels]
     except RuntimeError as error:  # a mistake of the reader's: the class is graded all the same
         reason = str(error).strip().splitlines()[-1]
         message = f"this notebook could not be read ({reason}): show it to your instructor"
-        label = cells[0][0] if cells else ""
-        found = [{"kernel": kernel, "label": label, "line": 1, "message": message} for kernel in kernels]
+    if message:
+        finding = {"label": label, "line": 1, "message": message}
+        found = {kernel: {"finding": finding, "statements": {}} for kernel in kernels}
     sources = {label: source.splitlines() for label, source in cells}
-    return [_refusal(each, sources[each["label"]]) for each in found]
+    refused = {kernel: each["finding"] for kernel, each in found.items() if each["finding"]}
+    return Reading(
+        [_refusal(kernel, finding, sources) for kernel, finding in refused.items()],
+        {kernel: each["statements"] for kernel, each in found.items() if kernel not in refused},
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,8 @@ def bases(
             for name, basis in found.items()}  # fmt: skip
 
 
-def _refusal(found: dict, lines: list[str]) -> Refusal:
+def _refusal(kernel: str, found: dict, sources: dict[str, list[str]]) -> Refusal:
+    lines = sources.get(found["label"], [])
     line = min(found["line"], len(lines) or 1)
     text = lines[line - 1].strip()[:200] if lines else ""
-    return Refusal(found["kernel"], found["label"], line, text, f"{found['message']}. {REMEDY}")
+    return Refusal(kernel, found["label"], line, text, f"{found['message']}. {REMEDY}")

@@ -57,6 +57,7 @@ class Text:
     first_line: int = 1
     loads: list[tuple[int, str]] = field(default_factory=list)  # magics that run what cannot be read here
     stars: list[str] = field(default_factory=list)  # modules that a magic imports all names of
+    outer: bool = False  # the cell as Python or IPython reads it, not a text inside it that is run
 
 
 def texts_of(source: str) -> list[Text]:
@@ -66,14 +67,14 @@ def texts_of(source: str) -> list[Text]:
     """
     if len(source) > LONGEST:
         raise Unreadable(f"the cell is longer than {LONGEST:,} characters")
-    found = list(_parsed(source, source, 1))
+    found = list(_parsed(source, source, 1, outer=True))
     if _FOR_IPYTHON.search(source):
         changed = as_ipython_reads(source)
         if changed != source:
-            found += _parsed(changed, source, 1)
+            found += _parsed(changed, source, 1, outer=True)
     line = source.strip()
     if _AUTOMAGIC.match(line) and "\n" not in line:  # IPython takes `time f(x)` for `%time f(x)`
-        found += _parsed(as_ipython_reads("%" + line), source, 1)
+        found += _parsed(as_ipython_reads("%" + line), source, 1, outer=True)
     return found
 
 
@@ -89,7 +90,7 @@ def as_ipython_reads(source: str) -> str:
         raise Unreadable("the cell is nested too deeply") from error
 
 
-def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
+def _parsed(source: str, original: str, first_line: int, outer: bool = False) -> Iterator[Text]:
     try:
         tree = ast.parse(source)
         nodes = _linked(tree)
@@ -99,7 +100,7 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
         raise Unreadable("the cell is nested too deeply") from error
     if source != original and first_line == 1:
         _put_back_lines(nodes, source, original)
-    text = Text(source, tree, nodes, first_line)
+    text = Text(source, tree, nodes, first_line, outer=outer)
     yield text
     for node in nodes:
         if isinstance(node, ast.Call):
@@ -109,6 +110,17 @@ def _parsed(source: str, original: str, first_line: int) -> Iterator[Text]:
             elif name in RUNNING:
                 for value in texts_to_run(node):
                     yield from _inner(dedent(value), _line_of(text, node))
+
+
+def runs_code(call: Node) -> bool:
+    """Whether this is a magic as IPython writes it, and one whose code is read by itself."""
+    match call:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython"), args=[]), attr=attr),
+            args=[ast.Constant(value=name), *_],
+        ):
+            return attr in MAGICS_CALLED and name in CODE_MAGICS | {"pylab"}
+    return False
 
 
 def texts_to_run(call: ast.Call) -> list[str]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tinytorch.grading.reading import calls, effects
 from tinytorch.grading.reading.calls import in_compiled
-from tinytorch.grading.reading.cells import Text, texts_of
+from tinytorch.grading.reading.cells import Text, runs_code, texts_of
 from tinytorch.grading.reading.changes import called, rigidity
 from tinytorch.grading.reading.pieces import Piece, nodes_of, pieces_of
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
@@ -30,12 +30,17 @@ _SIGNS = {ast.Mult: "*", ast.Pow: "**"}
 class CellFacts:
     pieces: list[Piece]
     loads: list[tuple[int, str]]
+    starts: list[int]  # the line on which each statement begins, at the top of the cell, as IPython runs it
+
+    def unit_of(self, line: int) -> int:
+        """The line on which the statement begins that this line belongs to."""
+        return max((start for start in self.starts if start <= line), default=1)
 
 
 @lru_cache(maxsize=1024)
 def facts_of(source: str) -> CellFacts:
     """The pieces of a cell, with their facts. Raises `Unreadable`."""
-    cell = CellFacts([], [])
+    cell = CellFacts([], [], [])
     for text in texts_of(source):
         try:
             Scopes(text)
@@ -44,9 +49,28 @@ def facts_of(source: str) -> CellFacts:
         _set_lines(text)
         cell.pieces += [_facts(piece) for piece in pieces_of(text.tree.body)]
         cell.loads += text.loads
+        if text.outer:
+            cell.starts = [min(_line_of(each) for each in _first_lines(node)) for node in text.tree.body]
         if text.stars:
             cell.pieces.append(Piece(None, text.first_line, "import", stars=text.stars))
+    for piece in cell.pieces:
+        _set_unit(piece, cell)
     return cell
+
+
+def _first_lines(node: Node) -> list[Node]:
+    """A statement and its decorators, which stand above it."""
+    return [node, *getattr(node, "decorator_list", ())]
+
+
+def _line_of(node: Node) -> int:
+    return getattr(node, "line", None) or 1
+
+
+def _set_unit(piece: Piece, cell: CellFacts) -> None:
+    piece.unit = cell.unit_of(piece.line)
+    for member in piece.members:
+        _set_unit(member, cell)
 
 
 def _set_lines(text: Text) -> None:
@@ -79,6 +103,7 @@ def _facts(piece: Piece) -> Piece:
     piece.calls, piece.effects = calls.of(nodes), effects.of(piece.node, nodes)
     piece.rigid, piece.flat = rigidity(piece.node)
     value = getattr(piece.node, "value", None)
+    piece.magic = isinstance(piece.node, ast.Expr) and runs_code(value)
     if isinstance(value, ast.Call) and called(value) == "field":
         piece.rigid = True  # of a dataclass: made anew for each object
     return piece

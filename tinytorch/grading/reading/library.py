@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +44,10 @@ class Library:
 
 
 TENSOR = frozenset({"numpy"})  # of our Tensor; its other names are NumPy's too
+
+
+def is_builtin(name: str) -> bool:
+    return hasattr(builtins, name)
 
 
 @cache

@@ -40,6 +40,8 @@ class Piece:
     rigid: bool = False  # what it binds cannot be changed from elsewhere
     flat: bool = False  # a container of constants: it can be changed, its elements cannot
     library: bool = False  # a class that inherits from one of a library
+    unit: int = 1  # the line on which the statement begins that it is a part of, at the top of the cell
+    magic: bool = False  # runs code that is read by itself, as `%%time` does
 
     @property
     def members_bound(self) -> set[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -38,6 +37,10 @@ PASSIVE = table.words(
 MAKERS = changes.CONSTANT_MAKERS | changes.ARRAY_MAKERS | changes.COMPILERS
 
 
+Unit = tuple[str, int]
+"""A statement at the top of a cell: the cell's label, and the line on which it begins."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A line that the exercise does not allow, and why."""
@@ -55,6 +58,10 @@ class Entry:
     piece: Piece
     owner: str | None = None
 
+    @property
+    def unit(self) -> Unit:
+        return self.label, self.piece.unit
+
 
 class Submission:
     """Every piece of code of a submission, by the module-level names that it binds."""
@@ -62,7 +69,11 @@ class Submission:
     def __init__(self, cells: Iterable[tuple[str, str]], library: Library):
         self.library = library
         self.entries: list[Entry] = []
-        self.unread: list[Finding] = []
+        self.unread: list[Finding] = []  # cells
+        self.loads: dict[Unit, Finding] = {}  # what runs code that cannot be read
+        self.statements: dict[str, list[int]] = {}  # by cell: the line on which each begins
+        self.units: dict[Unit, list[Entry]] = defaultdict(list)
+        self.futures: dict[str, list[Unit]] = defaultdict(list)  # by cell: `from __future__`
         self.names: dict[str, list[Entry]] = defaultdict(list)
         total = 0
         for label, source in cells:
@@ -96,18 +107,28 @@ class Submission:
 
     def _add(self, label: str, source: str) -> None:
         facts = facts_of(source)
+        self.statements[label] = facts.starts
         for line, magic in facts.loads:
-            self.unread.append(Finding(label, line, f"`%{magic}` runs code that cannot be read"))
+            finding = Finding(label, line, f"`%{magic}` runs code that cannot be read")
+            self.loads.setdefault((label, facts.unit_of(line)), finding)
         for piece in facts.pieces:
             self._enter(Entry(label, piece))
 
     def _enter(self, entry: Entry) -> None:
         self.entries.append(entry)
+        self.units[entry.unit].append(entry)
+        if any(module == "__future__" for module, _, _ in entry.piece.imports):
+            self.futures[entry.label].append(entry.unit)
         for name in entry.piece.binds:
             self.names[name].append(entry)
         for member in entry.piece.members:
             inner = Entry(entry.label, member, entry.piece.node.name)
             self._enter(inner)
+
+    def unit_of(self, finding: Finding) -> Unit:
+        """The statement that the line stands in."""
+        starts = [start for start in self.statements.get(finding.label, ()) if start <= finding.line]
+        return finding.label, max(starts, default=1)
 
     def paths(self, name: str) -> set[str]:
         """What an imported name means."""
@@ -171,7 +192,7 @@ class Submission:
     def problem(self) -> Finding | None:
         """What no submission may hold anywhere, because no reading could then be true."""
         found = (Finding(entry.label, line, message) for entry, line, message in refused_anywhere(self))
-        return next(chain(self.unread, found), None)
+        return next(chain(self.unread, self.loads.values(), found), None)
 
     def is_member(self, base: Node, name: str) -> bool:
         """Whether this names a plain class of the submission's that has such an attribute itself."""
@@ -254,31 +275,23 @@ def _takes_apart(entry: Entry) -> bool:
     )
 
 
-def first_finding(kernel: str, submission: Submission) -> Finding | None:
-    """The first line that this kernel may not hold or reach."""
-    from tinytorch.grading.reading.reach import reach
-    from tinytorch.grading.reading.rules import Rules
+def read_cells(cells: list, kernels: list[str], allow: list[str]) -> dict[str, dict]:
+    """For each kernel the first `finding`, or the `statements` that it needs, by cell, as plain data.
 
-    if submission.problem:
-        return submission.problem
-    reached = reach(kernel, submission)
-    rules = Rules(kernel, submission, reached)
-    return next((finding for entry in reached.entries for finding in rules.findings(entry)), None)
+    The statements of a cell are [how many there are, the places of those that are needed]. Runs in the
+    limited process.
+    """
+    from tinytorch.grading.reading.needed import needed_by
 
-
-def read_cells(cells: list, kernels: list[str], allow: list[str]) -> list[dict]:
-    """The first finding of each kernel, as plain data; runs in the limited process."""
     sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))
-    found = []
+    found: dict[str, dict] = {}
     for kernel in kernels:
-        finding = first_finding(kernel, submission)
-        if finding:
-            found.append(
-                {"kernel": kernel, "label": finding.label, "line": finding.line, "message": finding.message}
-            )
+        needed, finding = needed_by(kernel, submission)
+        statements = {
+            label: [len(starts), places]
+            for label, starts in submission.statements.items()
+            if (places := [i for i, line in enumerate(starts) if (label, line) in needed.units])
+        }
+        found[kernel] = {"finding": finding and asdict(finding), "statements": statements}
     return found
-
-
-def is_builtin(name: str) -> bool:
-    return hasattr(builtins, name)

@@ -8,10 +8,10 @@ from functools import cached_property
 
 from tinytorch.grading.reading import table
 from tinytorch.grading.reading.changes import is_self
-from tinytorch.grading.reading.library import given_names, names_of_libraries
+from tinytorch.grading.reading.library import given_names, is_builtin, names_of_libraries
+from tinytorch.grading.reading.needed import Needed
 from tinytorch.grading.reading.pieces import nodes_of
-from tinytorch.grading.reading.reach import Reach
-from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, is_builtin
+from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission
 from tinytorch.grading.reading.scopes import Node
 
 PRODUCTS = table.words(
@@ -25,11 +25,14 @@ TILES_COME_LATER = "the register tile belongs to the later kernels: here the thr
 
 
 class Rules:
-    """The table, applied to what one kernel reaches."""
+    """The table, applied to what one kernel needs."""
 
-    def __init__(self, kernel: str, submission: Submission, reached: Reach):
+    def __init__(self, kernel: str, submission: Submission, reached: Needed):
         self.kernel, self.submission, self.reached = kernel, submission, reached
         self.library = submission.library
+
+    def first_finding(self) -> Finding | None:
+        return next((finding for entry in self.reached.entries for finding in self.findings(entry)), None)
 
     def findings(self, entry: Entry) -> Iterator[Finding]:
         """What is wrong with one piece, in no particular order of lines."""
@@ -62,7 +65,7 @@ class Rules:
     @cached_property
     def has_sparse_matrices(self) -> bool:
         """Whether the kernel may have older sparse matrices, by their names or from SciPy's functions."""
-        used = self.reached.attributes | self.reached.names
+        used = self.reached.attributes | self.reached.names.keys()
         stars = {module for _, module in self.submission.stars}
         return bool(used & table.SPARSE_MATRICES) or "scipy.sparse" in stars or any(self.sparse_parts())
 
@@ -98,6 +101,8 @@ class Rules:
             return "`sys.path` can hold anything"
         if name == "environ" and not _is_looked_up(base.parent):
             return "`environ` can be changed by other code: look up what you need, `os.environ.get(name)`"
+        if name == "__class__" and getattr(base.parent.parent, "attr", "") == "__name__":
+            return None
         if self.is_plain(name) or self.is_own(base, name, entry):
             return None
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"

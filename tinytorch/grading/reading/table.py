@@ -8,6 +8,7 @@ belongs into it only if it is harmless in each. A course adds to it with `allow:
 from __future__ import annotations
 
 import ast
+import builtins
 from pathlib import Path
 
 import tinytorch
@@ -36,12 +37,12 @@ TILES = words("multiply_tile multiply_quantized_tile multiply_sparse_tile scatte
 MODULES = words(
     """
     numpy numpy.linalg numpy.random numpy.typing numpy.lib numpy.lib.stride_tricks numpy.testing
-    numba numba.typed numba.types numba.experimental numba.extending
+    numba numba.typed numba.types numba.core.types numba.experimental numba.extending
     scipy scipy.sparse loky threadpoolctl psutil
-    math cmath random statistics fractions decimal numbers operator
+    math cmath random statistics fractions decimal numbers operator zlib hashlib pprint tracemalloc
     typing typing_extensions types collections collections.abc dataclasses enum abc functools itertools
     contextlib copy bisect heapq array struct textwrap re
-    os sys platform time datetime warnings logging traceback gc
+    os sys platform time timeit.default_timer datetime warnings logging traceback gc
     io json inspect weakref pathlib tqdm tqdm.auto multiprocessing.pool
     threading queue multiprocessing concurrent concurrent.futures __future__
     tinytorch tinytorch.core tinytorch.core.tensor
@@ -68,14 +69,11 @@ BUILTINS = words(
     float format frozenset hasattr hash hex id int isinstance issubclass iter len list map max memoryview min
     next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum
     super tuple type zip Ellipsis NotImplemented __name__ __debug__ __doc__ display getattr
-    BaseException Exception ArithmeticError AssertionError AttributeError EOFError FloatingPointError
-    ImportError IndexError KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError
-    NotImplementedError OSError OverflowError PermissionError RecursionError ReferenceError RuntimeError
-    StopIteration StopAsyncIteration SyntaxError SystemError SystemExit TimeoutError TypeError ValueError
-    UnicodeError ZeroDivisionError Warning DeprecationWarning FutureWarning RuntimeWarning UserWarning
-    ExceptionGroup BaseExceptionGroup
     """
-)
+) | {
+    name for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+}  # fmt: skip
 """Python's own names; `getattr` only with the name written out."""
 
 _NUMPY = """
@@ -148,7 +146,7 @@ _NUMBA = """
 
 _PYTHON = """
     acos acosh asin asinh atan atan2 atanh comb degrees dist erf erfc expm1 fabs factorial floor fmod frexp
-    fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log modf nan perm pi prod
+    fsum fma gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log modf nan perm pi prod
     radians remainder tau trunc ulp nextafter cmath pow ceil sqrt exp
     abs add and_ concat contains countOf delitem eq floordiv ge getitem gt iadd iand iconcat ifloordiv
     ilshift imod imul index indexOf inv invert ior ipow irshift is_ is_not isub itemgetter itruediv ixor le
@@ -163,7 +161,7 @@ _PYTHON = """
     isalnum isspace islower isupper isnumeric isdecimal swapcase expandtabs rsplit translate maketrans
     join lower upper strip lstrip rstrip startswith endswith replace find rfind partition rpartition
     splitlines title capitalize zfill ljust rjust center encode decode isdigit isalpha isidentifier format
-    format_map removeprefix removesuffix hex from_bytes to_bytes bit_length bit_count is_integer
+    casefold format_map removeprefix removesuffix hex from_bytes to_bytes bit_length bit_count is_integer
     as_integer_ratio fromhex numerator denominator conjugate limit_denominator
     accumulate batched chain combinations combinations_with_replacement compress cycle dropwhile
     filterfalse from_iterable groupby islice pairwise permutations product repeat starmap takewhile tee
@@ -189,7 +187,8 @@ _PYTHON = """
     cpu_count process_cpu_count sched_getaffinity environ getenv getpid path name linesep sep
     maxsize platform byteorder version version_info float_info int_info getsizeof stderr stdout write flush
     implementation hexversion
-    machine processor python_version
+    machine processor python_version sysconf
+    crc32 adler32 sha1 sha256 sha512 md5 blake2b digest hexdigest pprint pformat get_traced_memory reset_peak
     perf_counter perf_counter_ns process_time process_time_ns monotonic monotonic_ns time time_ns sleep
     thread_time strftime now timedelta total_seconds isoformat
     warn warn_explicit simplefilter filterwarnings catch_warnings resetwarnings
@@ -201,7 +200,7 @@ _PYTHON = """
     acquire release locked wait notify notify_all is_set is_alive active_count get_ident daemon
     Queue SimpleQueue LifoQueue PriorityQueue put get_nowait put_nowait task_done qsize empty Empty Full
     Pool Process shutdown submit result exception done cancel cancelled add_done_callback as_completed
-    ThreadPoolExecutor ProcessPoolExecutor Executor Future imap imap_unordered starmap apply apply_async
+    ThreadPoolExecutor ProcessPoolExecutor Executor Future map imap imap_unordered starmap apply apply_async
     map_async close terminate futures FIRST_COMPLETED FIRST_EXCEPTION ALL_COMPLETED ThreadPool
     get_reusable_executor threadpool_limits virtual_memory available
     concurrent multiprocessing threading collections abc functools itertools math

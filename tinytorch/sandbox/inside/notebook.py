@@ -6,6 +6,7 @@ its own. The namespace is `__main__`, as in a notebook, and at the same time `ti
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import types
 from pathlib import Path
 
 from IPython.core.compilerop import CachingCompiler
+from IPython.core.error import InputRejected
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
@@ -74,6 +76,22 @@ class Shell(InteractiveShell):
         self.user_ns["_exit_code"] = status
 
 
+class Chosen(ast.NodeTransformer):
+    """Leaves of the next cell the statements that are asked for; IPython hands it each cell's tree."""
+
+    def __init__(self) -> None:
+        self.next: list | None = None  # how many statements the cell has, and the places of those that run
+
+    def visit(self, tree: ast.AST) -> ast.AST:
+        chosen, self.next = self.next, None  # what a magic of this cell runs is a part of its statement
+        if chosen is not None and isinstance(tree, ast.Module):
+            count, places = chosen
+            if len(tree.body) != count:
+                raise InputRejected("the cell has not the statements that were read")
+            tree.body = [tree.body[place] for place in places]
+        return tree
+
+
 class Notebook:
     """The namespace `module` of one submission's cells."""
 
@@ -86,6 +104,8 @@ class Notebook:
         self.shell = Shell.instance(config=quiet, ipython_dir=str(profile), user_module=self.module)
         self.shell.builtin_trap.activate()  # `display` and `get_ipython` are there in calls as well
         sys.modules[MODULE] = vars(tinytorch.core)["kernels"] = self.module
+        self.chosen = Chosen()
+        self.shell.ast_transformers.append(self.chosen)
         self.shell.run_cell("pass")  # imports what it imports late
         self.labels: dict[str, str] = {}  # by the name of a cell's file
         self.given: set[str] = set()
@@ -96,8 +116,15 @@ class Notebook:
         """All that the submission's cells have defined, by name."""
         return vars(self.module)
 
-    def run(self, source: str, label: str, folder: Path, given: bool = False) -> None:
-        """Run one cell, and raise what it raised. `given`: the student did not write it."""
+    def run(
+        self, source: str, label: str, folder: Path, given: bool = False, statements: list | None = None
+    ) -> None:
+        """Run one cell, and raise what it raised.
+
+        Args:
+            given: the student did not write it.
+            statements: how many it has, and the places of those that run; None: all.
+        """
         file = folder / file_of(label)
         with contextlib.suppress(OSError):  # only `@njit(cache=True)` wants to find it
             file.write_text(source, encoding="utf-8", errors="replace")
@@ -107,6 +134,7 @@ class Notebook:
         CellCompiler.file = str(file)
         if self.shell.history_manager:  # `In`
             self.shell.history_manager.store_inputs(self.shell.execution_count, source)
+        self.chosen.next = statements
         result = self.shell.run_cell(source)
         self.shell.execution_count += 1
         error = result.error_before_exec or result.error_in_exec

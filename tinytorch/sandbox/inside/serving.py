@@ -69,7 +69,7 @@ class Submission:
                 cell = request["source"], request["label"], self.home
                 if request["check"]:
                     return self.notebook.run_check(*cell)
-                return self.notebook.run(*cell, request["given"])
+                return self.notebook.run(*cell, request["given"], request["statements"])
             case "call":
                 return self.call(request["function"], args, kwargs)
             case "echo":  # an empty call: the arguments arrive, a result of this form goes back
