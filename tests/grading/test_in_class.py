@@ -6,9 +6,11 @@ import pytest
 
 from tinytorch.course.module import Module
 from tinytorch.grading import rejudge
+from tinytorch.grading.judge import Shortcuts
 from tinytorch.grading.rejudge import judge_in_class
 from tinytorch.grading.submission import Submission
 from tinytorch.grading.verdict import KernelVerdict
+from tinytorch.sandbox.faults import CellError
 
 
 @pytest.fixture
@@ -62,7 +64,8 @@ def test_what_looks_outside_is_judged_again(judged):
 
 
 def test_nothing_comes_from_or_goes_to_a_submission_with_a_shortcut(judged, monkeypatch):
-    found = [[], ["a shortcut"], []]
+    refused = Shortcuts({"double": CellError("Shortcut", "it multiplies", 1, "double")}, {})
+    found = [Shortcuts({}, {}), refused, Shortcuts({}, {})]
     monkeypatch.setattr(rejudge, "shortcuts", lambda *_: found.pop(0))
     judged()
     assert judged("return x + x") == (100, {"double", "shift"})

@@ -197,7 +197,7 @@ def _inner(source: str, first_line: int) -> Iterator[Text]:
     if not source.strip():
         return
     for text in texts_of(source):
-        yield replace(text, first_line=text.first_line + first_line - 1)
+        yield replace(text, first_line=text.first_line + first_line - 1, outer=False)
 
 
 def _without_options(line: str) -> str:

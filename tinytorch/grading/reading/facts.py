@@ -122,7 +122,9 @@ def _read_node(piece: Piece, node: Node, line: int) -> None:
         case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
             piece.operators.append(("@", line))
         case ast.BinOp(op=ast.Mult() | ast.Pow()) | ast.AugAssign(op=ast.Mult() | ast.Pow()):
-            if not _is_of_numbers(node):
+            if sizes := _sizes(node):
+                piece.sized.append((_SIGNS[type(node.op)], line, sizes))
+            elif not _is_of_numbers(node):
                 found = piece.compiled_operators if in_compiled(node) else piece.operators
                 found.append((_SIGNS[type(node.op)], line))
         case ast.Attribute():
@@ -194,6 +196,21 @@ def _is_of_numbers(node: Node) -> bool:
     return _is_number(node.left) or (isinstance(node.op, ast.Mult) and _is_number(node.right))
 
 
+def _sizes(node: Node) -> frozenset[str] | None:
+    """The attributes that make this a product of sizes, as in `2 * A.shape[0] * B.nnz`; None for another."""
+    match node:
+        case ast.BinOp(op=ast.Mult()):
+            left, right = _sizes(node.left), _sizes(node.right)
+            return left | right if left is not None and right is not None and left | right else None
+        case ast.Constant(value=int() | float()):
+            return frozenset()
+        case ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.Constant()):
+            return frozenset({"shape"})
+        case ast.Attribute(attr="nnz" | "size" | "ndim" | "itemsize" | "nbytes" as name):
+            return frozenset({name})
+    return None
+
+
 def _is_number(node: Node) -> bool:
     match node:
         case ast.Constant():
@@ -236,6 +253,8 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
         texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
         computed = any(isinstance(each, ast.Name) for arg in node.args for each in ast.walk(arg))
         piece.shell += [*map(str, texts), *(["$"] if computed else [])]
+    if name == "bincount" and (len(node.args) > 1 or node.keywords):
+        piece.weighted.append((f"`{name}` with weights", line))
     if name == "type" and len(node.args) == 3 and not _has_written_keys(node.args[2]):
         piece.hidden.append(("`type` with computed names", line))
     if name in ("getattr", "hasattr"):

@@ -57,8 +57,13 @@ class Needed:
             name, by = waiting.pop()
             known = name in self.names
             self.names[name].add(by)
-            for entry in () if known else self.submission.names.get(name, ()):
+            for entry in () if known else self._binding(name):
                 waiting += [(each, entry.unit) for each in self._add(entry.unit, by)]
+
+    def _binding(self, name: str) -> list[Entry]:
+        """What binds a name as soon as it runs; if there is nothing, functions that bind it when called."""
+        found = self.submission.names.get(name, [])
+        return [entry for entry in found if not _binds_when_called(entry, name)] or found
 
     def _take(self, unit: Unit, by: Unit | None) -> None:
         for name in self._add(unit, by):
@@ -96,12 +101,11 @@ class Needed:
 
     def _setters(self) -> set[str]:
         """Functions that must be called: no other code binds a name that is needed."""
-        bound = {name: self.submission.names.get(name, ()) for name in self.names}
         return {
             entry.piece.node.name
-            for name, entries in bound.items()
-            if entries and all(each.piece.kind == "def" and each.piece.node.name != name for each in entries)
-            for entry in entries
+            for name in self.names
+            for entry in self._binding(name)
+            if _binds_when_called(entry, name)
         }
 
     def unknown(self) -> bool:
@@ -131,10 +135,14 @@ class Needed:
             if self.names.get(name, set()) - self.setting_up - {unit}
         }
         for name in bound:
-            binding = [entry.unit for entry in self.submission.names[name] if entry.unit not in self.without]
-            if set(binding) == {unit} or (binding[-1] == unit and not compound):
+            binding = [entry.unit for entry in self._binding(name) if entry.unit not in self.without]
+            if set(binding) <= {unit} or (binding[-1] == unit and not compound):
                 return False
         return True
+
+
+def _binds_when_called(entry: Entry, name: str) -> bool:
+    return entry.piece.kind == "def" and entry.piece.node.name != name
 
 
 def needed_by(kernel: str, submission: Submission) -> tuple[Needed, Finding | None]:

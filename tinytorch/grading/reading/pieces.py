@@ -28,6 +28,8 @@ class Piece:
     imports: list[tuple[str, str | None, int]] = field(default_factory=list)  # module, name, line
     local_imports: dict[str, str] = field(default_factory=dict)  # name in a function: path
     operators: list[tuple[str, int]] = field(default_factory=list)
+    sized: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)  # of sizes, by their names
+    weighted: list[tuple[str, int]] = field(default_factory=list)  # sums of products: what, line
     compiled_operators: list[tuple[str, int]] = field(default_factory=list)  # `*`, `**` below Numba's `njit`
     opened: list[Node] = field(default_factory=list)  # calls of `open`
     shell: list[str] = field(default_factory=list)  # texts of shell lines and other programs' arguments

@@ -47,6 +47,11 @@ class Rules:
                 yield line, "`@` is the library's product: write the loops"
             elif self.has_sparse_matrices:
                 yield line, OLDER_MATRICES.format(operator)
+        for operator, line, sizes in piece.sized:
+            if sizes & self.reached.owns and self.has_sparse_matrices:
+                yield line, OLDER_MATRICES.format(operator)
+        for what, line in piece.weighted:
+            yield line, f"{what} is a product: write the loops"
         for local, path in piece.local_imports.items():
             if hidden := self.renamed(local, path):
                 yield piece.line, hidden

@@ -106,15 +106,15 @@ _NUMPY = """
     unravel_index unsignedinteger ushort var vectorize void vsplit vstack where zeros zeros_like float_
     finfo tiny smallest_normal smallest_subnormal eps resolution bits nmant
     reduce accumulate at reduceat nin nout identity types
-    linalg norm random lib stride_tricks as_strided sliding_window_view typing ArrayLike DTypeLike NDArray
+    linalg random lib stride_tricks as_strided sliding_window_view typing ArrayLike DTypeLike NDArray
     testing assert_allclose assert_array_equal assert_equal assert_array_almost_equal
-    False_ True_ angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh average base_repr binary_repr
+    False_ True_ angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh base_repr binary_repr
     bincount bitwise_invert cdouble clongdouble common_type complex256 cumulative_prod cumulative_sum device
-    dtypes gradient histogram histogram_bin_edges interp iscomplex iscomplexobj isdtype isnat isrealobj
+    dtypes gradient interp iscomplex iscomplexobj isdtype isnat isrealobj
     iterable logaddexp2 matrix_transpose nanargmax nanargmin nancumprod nancumsum nanpercentile nanquantile
     nargs ntypes permute_dims piecewise real_if_close rot90 sinc str_ subtract timedelta64 to_device
-    trapezoid tril_indices_from triu_indices_from diag_indices_from unique_counts unique_inverse
-    unique_values unique_all unstack vector_norm
+     tril_indices_from triu_indices_from diag_indices_from unique_counts unique_inverse
+    unique_values unique_all unstack 
     default_rng Generator RandomState seed rand randn randint random_sample standard_normal normal uniform
     integers choice shuffle permutation random permuted binomial poisson exponential
 """
@@ -145,7 +145,7 @@ _NUMBA = """
 """
 
 _PYTHON = """
-    acos acosh asin asinh atan atan2 atanh comb degrees dist erf erfc expm1 fabs factorial floor fmod frexp
+    acos acosh asin asinh atan atan2 atanh comb degrees erf erfc expm1 fabs factorial floor fmod frexp
     fsum fma gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log modf nan perm pi prod
     radians remainder tau trunc ulp nextafter cmath pow ceil sqrt exp
     abs add and_ concat contains countOf delitem eq floordiv ge getitem gt iadd iand iconcat ifloordiv
