@@ -49,7 +49,7 @@ def double(x):
 
 
 def test_the_faster_one_wins_early():
-    assert run(double, 0.1) == 1 + HEATS[0]
+    assert run(double, 0.1) == 1 + min(HEATS)
 
 
 def test_too_slow_is_told_apart_from_wrong():
@@ -75,7 +75,7 @@ def test_the_hopeless_are_not_raced_for_long():
     own, other = Stopwatch(double, [100.0]), Stopwatch(lambda x: x, [YARDSTICK_S])
     with pytest.raises(TooSlow):
         Race(Kernels(own), lambda: other)("double", (np.arange(9.0),), right, "yardstick", 2.0)
-    assert own.calls == 1 + HEATS[0]
+    assert own.calls == 1 + min(HEATS)
 
 
 @pytest.mark.parametrize("nothing", [None, {}, 0.0, np.zeros(0), TensorValue(np.zeros(0))], ids=repr)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sandbox.small import LIMITS
 
+from tinytorch.sandbox.faults import Unavailable
+
 ROOMY = replace(LIMITS, memory_mb=2000, call_wall_s=20, cell_wall_s=20, scratch_wall_s=20, tmp_mb=128)
 
 
@@ -118,3 +120,25 @@ def test_caches_are_not_shared(submit):
     for _ in range(2):
         assert call(submission, "f", np.int64(1)) == 1
         submission.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "statements"),
+    [
+        ("raise ValueError\ndef f(): return 7\nf = None", (3, [1])),
+        ("%timeit 1 / 0\ndef f(): return 7\n!exit 3\nf = None", (4, [1])),
+        ("f = 1; f = lambda: 7; f = None", (3, [1])),
+        ("%%time\nx = 3\ndef f(): return x + 4\n", (1, [0])),
+    ],
+)
+def test_only_the_statements_that_are_asked_for_run(submit, cell, statements):
+    submission = submit(cell, limits=ROOMY)
+    submission.cells[0].statements = statements
+    assert call(submission, "f") == 7 and submission.cells[0].error is None
+
+
+def test_a_cell_that_is_not_the_one_that_was_read_does_not_run(submit):
+    submission = submit("def f(): return 7\nf()", limits=ROOMY)
+    submission.cells[0].statements = (3, [0])
+    with pytest.raises(Unavailable, match="not the statements that were read"):
+        call(submission, "f")

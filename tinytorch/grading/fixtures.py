@@ -19,8 +19,9 @@ from tinytorch.sandbox.faults import Fault
 from tinytorch.sandbox.inside.values import TensorValue
 from tinytorch.sandbox.session import Session
 
-HEATS = (2, 4, 8, 16)  # runs; a race that is won or hopeless after one of them is over
-HOPELESS = 1 / 4  # of the factor asked for: no other work makes the best of several runs so much longer
+HEATS = {2: 1 / 4, 4: 1 / 4, 8: 1 / 4, 16: 1 / 2, 32: 1}
+"""Runs, and the share of the factor below which a race is over after them: the more runs, the less can other
+work make the best of them longer."""
 CPU_CLOCK = 2  # CPUCLOCK_SCHED of Linux: the time that the scheduler counted, in nanoseconds
 SHORTEST_S = 1e-7  # a run, the cost of an empty call taken off
 
@@ -180,7 +181,7 @@ class Race:
 
         Other work on the machine can only make a run longer, so the best of interleaved runs are compared. A
         race that is not won yet goes on, in ever longer heats: a busy machine costs time, not points. One
-        that is lost by far (see HOPELESS) is over after the first heat. Races of the same two go on where the
+        that is lost by far (see HEATS) is over after the first heat. Races of the same two go on where the
         last one ended.
         """
         name, opponent = (str(getattr(each, "__name__", each)) for each in (function, yardstick))
@@ -189,14 +190,14 @@ class Race:
         own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))
         if own_s == float("inf"):
             self._checked_run(name, args, check)  # which compiles it
-        for heat in (0, *HEATS):
+        for heat, hopeless in {0: 0.0, **HEATS}.items():
             for _ in range(heat):
                 own, other = self._pair(runner, name, args, check, opponent, yardstick_args)
                 own_s, other_s = min(own_s, own), min(other_s, other)
                 self.best[name, opponent] = own_s, other_s
             if other_s > factor * own_s:
                 return
-            if other_s < HOPELESS * factor * own_s:
+            if other_s < hopeless * factor * own_s:
                 break
         raise TooSlow(other_s / own_s, factor)
 

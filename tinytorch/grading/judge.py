@@ -83,7 +83,8 @@ def judge(
     Args:
         sandbox: "bubblewrap", or "none" for a plain, unprotected process.
         inline: also run the inline checks, as feedback; they carry no points.
-        only: the kernels to judge, by default all of the module's. All cells run in any case.
+        only: the kernels to judge, by default all of the module's. All cells run in any case; a kernel of
+            loops is tested in a process of its own, in which only what it needs has run.
 
     Points are None where there are no hidden tests. Raises UserError where the sandbox does not start or
     the hidden tests are broken; whatever the submission does is no error.

@@ -1,4 +1,4 @@
-"""What no submission may hold anywhere: beside it, no reading of a kernel would be true."""
+"""Code beside which nobody can tell from the other cells what a verdict rests on: then it rests on all."""
 
 from __future__ import annotations
 

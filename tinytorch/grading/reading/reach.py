@@ -1,4 +1,4 @@
-"""What code a kernel reaches: what it reads by name, and what changes the objects that it reads."""
+"""What a kernel's verdict may rest on: what it reads by name, and whatever may change what it reads."""
 
 from __future__ import annotations
 

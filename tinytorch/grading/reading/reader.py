@@ -190,7 +190,7 @@ class Submission:
 
     @cached_property
     def problem(self) -> Finding | None:
-        """What no submission may hold anywhere, because no reading could then be true."""
+        """The first line beside which nobody can tell what a verdict rests on, if there is one."""
         found = (Finding(entry.label, line, message) for entry, line, message in refused_anywhere(self))
         return next(chain(self.unread, self.loads.values(), found), None)
 
