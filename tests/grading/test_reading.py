@@ -161,6 +161,11 @@ def test_a_name_that_only_a_function_binds_needs_its_call():
     assert needed(*cells) == [[0], [0], [2]]
 
 
+def test_what_a_kernel_counts_in_needs_its_beginning():
+    kernel = "def matmul_baseline(A, B):\n    global calls\n    calls += 1\n    matmul_baseline.seen += 1"
+    assert needed("calls = 0\nprint(calls)", kernel + "\nmatmul_baseline.seen = 0") == [[0], [0, 1]]
+
+
 def test_set_up_that_is_not_allowed_is_left_out():
     table = "import numpy as np\nSTATE = []\nSTATE.append(np.eye(2) @ np.eye(2))\nSTATE.append(3)"
     assert needed(table, body("[STATE for a in A]", head="")) == [[1, 3], [0]]

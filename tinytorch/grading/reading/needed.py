@@ -85,6 +85,8 @@ class Needed:
                 self.attributes |= {name for _, name, _ in piece.imports if name}
                 self.owns |= piece.owns
                 found |= {*piece.reads, *piece.maybe}
+                if piece.kind == "def":  # `global count; count += 1`
+                    found |= piece.binds.keys() - {piece.node.name}
         return found
 
     def _set_up(self) -> Iterator[Unit]:
@@ -95,9 +97,14 @@ class Needed:
                 yield entry.unit
 
     def _sets_up(self, entry: Entry) -> bool:
-        touched = entry.piece.effects.touched.items()
-        state = (name for name, how in touched if how in SET_UP and name in self.names)
-        return any(map(self.submission.is_state, state)) or bool(self._setters() & entry.piece.reads.keys())
+        does = entry.piece.effects
+        state = (name for name, how in does.touched.items() if how in SET_UP and name in self.names)
+        parts = {getattr(target, "id", None) for _, target in does.stored}  # `kernel.calls = 0`
+        return (
+            any(map(self.submission.is_state, state))
+            or not parts.isdisjoint(self.names)
+            or not self._setters().isdisjoint(entry.piece.reads)
+        )
 
     def _setters(self) -> set[str]:
         """Functions that must be called: no other code binds a name that is needed."""
