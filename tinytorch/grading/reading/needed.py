@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tinytorch.grading.reading.library import is_builtin
-from tinytorch.grading.reading.reader import Entry, Finding, Submission, Unit
+from tinytorch.grading.reading.reader import Entry, Submission, Unit
 from tinytorch.grading.reading.table import STAR_SAFE
 
 SET_UP = ("whole", "deep", "handed")
@@ -20,7 +20,7 @@ OF_IPYTHON = ("display", "get_ipython")
 
 
 class Needed:
-    """What one name needs, directly or not.
+    """What one name needs, directly or not; `without` are statements that are left out.
 
     units: the statements, each with the one that needs it (None: the kernel itself)
     setting_up: those of them that bind nothing which is needed
@@ -30,7 +30,7 @@ class Needed:
     owns: the attributes that they give to objects of their own
     """
 
-    def __init__(self, kernel: str, submission: Submission, without: frozenset[Unit] = frozenset()):
+    def __init__(self, kernel: str, submission: Submission, without: set[Unit]):
         self.submission, self.without = submission, without
         self.units: dict[Unit, Unit | None] = {}
         self.setting_up: set[Unit] = set()
@@ -150,24 +150,3 @@ class Needed:
 
 def _binds_when_called(entry: Entry, name: str) -> bool:
     return entry.piece.kind == "def" and entry.piece.node.name != name
-
-
-def needed_by(kernel: str, submission: Submission) -> tuple[Needed, Finding | None]:
-    """What this kernel needs, and the first line of it that it may not hold, if there is one.
-
-    A statement that does more than the table allows is left out where the kernel runs without it.
-    """
-    from tinytorch.grading.reading.rules import Rules
-
-    without: set[Unit] = set()
-    while True:
-        needed = Needed(kernel, submission, frozenset(without))
-        loads = [finding for unit, finding in submission.loads.items() if unit in needed.units]
-        finding = next(iter(loads), None) or Rules(kernel, submission, needed).first_finding()
-        left_out = finding and needed.dispensable(submission.unit_of(finding))
-        if not left_out:
-            break
-        without.add(left_out)
-    if finding is None and needed.unknown():
-        finding = next(iter([*submission.unread, *submission.loads.values()]), None)
-    return needed, finding

@@ -281,7 +281,7 @@ def read_cells(cells: list, kernels: list[str], allow: list[str]) -> dict[str, d
     The statements of a cell are [how many there are, the places of those that are needed]. Runs in the
     limited process.
     """
-    from tinytorch.grading.reading.needed import needed_by
+    from tinytorch.grading.reading.rules import needed_by
 
     sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))

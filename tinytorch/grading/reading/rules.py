@@ -11,7 +11,7 @@ from tinytorch.grading.reading.changes import is_self
 from tinytorch.grading.reading.library import given_names, is_builtin, names_of_libraries
 from tinytorch.grading.reading.needed import Needed
 from tinytorch.grading.reading.pieces import nodes_of
-from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission
+from tinytorch.grading.reading.reader import SHELL_NAMES, Entry, Finding, Submission, Unit
 from tinytorch.grading.reading.scopes import Node
 
 PRODUCTS = table.words(
@@ -31,13 +31,11 @@ class Rules:
         self.kernel, self.submission, self.reached = kernel, submission, reached
         self.library = submission.library
 
-    def first_finding(self) -> Finding | None:
-        return next((finding for entry in self.reached.entries for finding in self.findings(entry)), None)
-
-    def findings(self, entry: Entry) -> Iterator[Finding]:
-        """What is wrong with one piece, in no particular order of lines."""
-        for line, message in self._messages(entry):
-            yield Finding(entry.label, line, message)
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the pieces, of each in no particular order of lines."""
+        for entry in self.reached.entries:
+            for line, message in self._messages(entry):
+                yield Finding(entry.label, line, message)
 
     def _messages(self, entry: Entry) -> Iterator[tuple[int, str]]:
         piece = entry.piece
@@ -196,3 +194,24 @@ def _is_looked_up(environment: Node) -> bool:
     if isinstance(around, ast.Subscript):
         return isinstance(around.ctx, ast.Load)
     return isinstance(around, ast.Attribute) and around.attr == "get"
+
+
+def needed_by(kernel: str, submission: Submission) -> tuple[Needed, Finding | None]:
+    """What this kernel needs, and the first line of it that it may not hold, if there is one.
+
+    A statement that does more than the table allows is left out where the kernel runs without it.
+    """
+    without: set[Unit] = set()
+    while True:
+        needed = Needed(kernel, submission, without)
+        findings = [finding for unit, finding in submission.loads.items() if unit in needed.units]
+        findings += Rules(kernel, submission, needed).findings()
+        for finding in findings:
+            left_out = needed.dispensable(submission.unit_of(finding))
+            if left_out is None:
+                return needed, finding
+            without.add(left_out)
+        if not findings:
+            break
+    unread = [*submission.unread, *submission.loads.values()] if needed.unknown() else []
+    return needed, next(iter(unread), None)
