@@ -95,6 +95,6 @@ def test_mistakes_cost_nothing_elsewhere(bank: Bank, name: str):
     ],
 )
 def test_library_products_earn_nothing(bank: Bank, name: str, kernel: str):
+    """The reader refuses it, or what it hopes for has not run where it is judged."""
     cell = bank.verdict(name).cell(kernel)
-    assert cell.earned == 0
-    assert cell.error.type in ("Shortcut", "NameError", "SyntaxError", "ModuleNotFoundError")
+    assert cell.attempted and cell.earned == 0
