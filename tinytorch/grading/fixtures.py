@@ -190,7 +190,7 @@ class Race:
         own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))
         if own_s == float("inf"):
             self._checked_run(name, args, check)  # which compiles it
-        for heat, hopeless in {0: 0.0, **HEATS}.items():
+        for heat, hopeless in [(0, 0.0), *HEATS.items()]:
             for _ in range(heat):
                 own, other = self._pair(runner, name, args, check, opponent, yardstick_args)
                 own_s, other_s = min(own_s, own), min(other_s, other)

@@ -195,12 +195,11 @@ def _test(
     from tinytorch.grading.fixtures import Kernels, Race
 
     attempted = [cell.name for cell in verdict.cells if cell.attempted]
-    by_themselves = [name for name in attempted if name in found.cells]
-    groups = [[name for name in attempted if name not in by_themselves], *([name] for name in by_themselves)]
+    groups = [[name for name in attempted if name not in found.cells]]
+    groups += [[name] for name in attempted if name in found.cells]
     verdicts: dict[str, list[TestVerdict]] = {}
     for names in groups:
-        if names and names[0] in by_themselves:
-            session.close()
+        if names and names[0] in found.cells:
             session = Session(session.zygote, found.cells[names[0]], after=session)
         with closing(session):
             kernels = Kernels(session)

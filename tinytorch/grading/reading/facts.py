@@ -50,7 +50,7 @@ def facts_of(source: str) -> CellFacts:
         cell.pieces += [_facts(piece) for piece in pieces_of(text.tree.body)]
         cell.loads += text.loads
         if text.outer:
-            cell.starts = [min(_line_of(each) for each in _first_lines(node)) for node in text.tree.body]
+            cell.starts = [min(map(_line_of, _with_decorators(node))) for node in text.tree.body]
         if text.stars:
             cell.pieces.append(Piece(None, text.first_line, "import", stars=text.stars))
     for piece in cell.pieces:
@@ -58,8 +58,8 @@ def facts_of(source: str) -> CellFacts:
     return cell
 
 
-def _first_lines(node: Node) -> list[Node]:
-    """A statement and its decorators, which stand above it."""
+def _with_decorators(node: Node) -> list[Node]:
+    """A statement, and what stands above it."""
     return [node, *getattr(node, "decorator_list", ())]
 
 

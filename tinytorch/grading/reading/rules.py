@@ -1,4 +1,4 @@
-"""Which lines of the code that a kernel reaches are not allowed in it, and what its student is told."""
+"""Which lines of the code that a kernel needs are not allowed in it, and what its student is told."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ TILES_COME_LATER = "the register tile belongs to the later kernels: here the thr
 class Rules:
     """The table, applied to what one kernel needs."""
 
-    def __init__(self, kernel: str, submission: Submission, reached: Needed):
-        self.kernel, self.submission, self.reached = kernel, submission, reached
+    def __init__(self, kernel: str, submission: Submission, needed: Needed):
+        self.kernel, self.submission, self.needed = kernel, submission, needed
         self.library = submission.library
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the pieces, of each in no particular order of lines."""
-        for entry in self.reached.entries:
+        for entry in self.needed.entries:
             for line, message in self._messages(entry):
                 yield Finding(entry.label, line, message)
 
@@ -46,7 +46,7 @@ class Rules:
             elif self.has_sparse_matrices:
                 yield line, OLDER_MATRICES.format(operator)
         for operator, line, sizes in piece.sized:
-            if sizes & self.reached.owns and self.has_sparse_matrices:
+            if sizes & self.needed.owns and self.has_sparse_matrices:
                 yield line, OLDER_MATRICES.format(operator)
         for what, line in piece.weighted:
             yield line, f"{what} is a product: write the loops"
@@ -68,21 +68,21 @@ class Rules:
     @cached_property
     def has_sparse_matrices(self) -> bool:
         """Whether the kernel may have older sparse matrices, by their names or from SciPy's functions."""
-        used = self.reached.attributes | self.reached.names.keys()
+        used = self.needed.attributes | self.needed.names.keys()
         stars = {module for _, module in self.submission.stars}
         return bool(used & table.SPARSE_MATRICES) or "scipy.sparse" in stars or any(self.sparse_parts())
 
     def sparse_parts(self) -> Iterator[str]:
         """What the kernel uses of `scipy.sparse` beside its arrays; the module itself, if handed on."""
-        imported = {path for name in self.reached.names for path in self.submission.paths(name)}
-        imported |= {path for entry in self.reached.entries for path in entry.piece.local_imports.values()}
+        imported = {path for name in self.needed.names for path in self.submission.paths(name)}
+        imported |= {path for entry in self.needed.entries for path in entry.piece.local_imports.values()}
         if not any(path.split(".")[0] == "scipy" for path in imported):
             return
         for path in imported:
             module, _, part = path.rpartition(".")
             if module == "scipy.sparse" and part not in table.SPARSE_ARRAYS:
                 yield path
-        for entry in self.reached.entries:
+        for entry in self.needed.entries:
             for node in nodes_of(entry.piece):
                 if isinstance(node, ast.Name | ast.Attribute):
                     path = self.submission.path_of(node, entry.piece) or ""
@@ -109,7 +109,7 @@ class Rules:
         if self.is_plain(name) or self.is_own(base, name, entry):
             return None
         shown = f"{ast.unparse(base)}.{name}" if isinstance(base, ast.Name | ast.Attribute) else f".{name}"
-        if name in self.reached.owns and self.submission.path_of(base, entry.piece) is None:
+        if name in self.needed.owns and self.submission.path_of(base, entry.piece) is None:
             return f"`{shown}` may be a library's: give what is yours another name than `{name}`"
         given = name in given_names(self.submission.path_of(base, entry.piece) or "")
         return self.part(name, shown, given)
@@ -123,12 +123,12 @@ class Rules:
     def is_own(self, base: Node, name: str, entry: Entry) -> bool:
         """Whether this attribute is surely the submission's: no library's object has one of that name, or it
         is looked up on a method's own `self`, of a class to whose methods nothing else can be given."""
-        if name not in self.reached.owns or self.submission.path_of(base, entry.piece) is not None:
+        if name not in self.needed.owns or self.submission.path_of(base, entry.piece) is not None:
             return False
         if name not in names_of_libraries() or self.submission.is_member(base, name):
             return True
         return (
-            is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.reached.names
+            is_self(base) and self.submission.defines(entry.owner, name) and "type" not in self.needed.names
         )
 
     def part(self, name: str, shown: str, given: bool = False) -> str | None:
