@@ -19,6 +19,12 @@ def basis(double=DOUBLE, check="assert double(1) == 2", **cells):
     return found and set(found.cells) - {"double", "head"}
 
 
+def code(double, **cells):
+    """What of the notebook has to be the same for the same verdict on `double`."""
+    named = [("head", HEAD), *cells.items(), ("double", double)]
+    return reading.bases(named, {"double": ("double", "assert double(1) == 2")})["double"].code
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -76,6 +82,37 @@ def test_a_cell_that_nothing_names_does_not_count(scratch):
 )
 def test_what_changes_more_than_names_tell_counts_for_every_kernel(everywhere):
     assert basis(cell=everywhere) == {"cell"}
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "# my own\n" + DOUBLE,
+        DOUBLE.replace(":", ":  # twice", 1) + "\n\n# the end",
+        DOUBLE.replace("    ", "  ").replace("2 * x", "(2*x)"),
+    ],
+)
+def test_comments_and_layout_are_no_code(same):
+    assert code(same) == code(DOUBLE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        DOUBLE.replace("2", "2.0"),
+        DOUBLE.replace("2 * x", "x * 2"),
+        DOUBLE.replace("return", "'Twice.'\n    return"),
+        "%%time\n" + DOUBLE,
+        DOUBLE + "\n%time double(1)",
+    ],
+)
+def test_all_else_is(other):
+    assert code(other) != code(DOUBLE)
+
+
+@pytest.mark.parametrize("broken", ["def half(x:", "x = 1 +"])
+def test_what_is_no_code_counts_as_it_stands(broken):
+    assert code(DOUBLE, cell=broken) != code(DOUBLE, cell=broken + "  # it breaks")
 
 
 def test_what_the_check_names_counts():

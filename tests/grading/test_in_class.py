@@ -44,6 +44,7 @@ def test_equal_code_is_judged_once(judged):
     assert judged() == (100, {"double", "shift"})
     assert judged() == (100, set())
     assert judged(extra="mine = 1") == (100, set())
+    assert judged("return 2 * x  # twice the number") == (100, set())
 
 
 def test_other_code_is_judged(judged):

@@ -76,6 +76,20 @@ def test_what_is_put_back_is_remembered(solved, ran):
     assert again == set() and cells["double"]["points"]["earned"] == 60
 
 
+def test_a_comment_is_no_change(solved, ran):
+    edit(solved.notebook, "return 2 * x", "return (2*x)  # twice the number")
+    assert ran()[0] == set()
+    assert "return (2*x)  # twice" in solved.export_target.read_text()
+
+
+def test_a_failure_that_names_lines_is_told_anew_below_a_comment(solved, ran):
+    edit(solved.notebook, "return 2 * x", "return x / x.nothing")
+    line = ran()[1]["double"]["error"]["line"]
+    edit(solved.notebook, "return x / x.nothing", "# half of it\\n    return x / x.nothing")
+    again, cells = ran()
+    assert again == {"double"} and cells["double"]["error"]["line"] == line + 1
+
+
 def test_a_failure_is_remembered_word_for_word(solved, ran):
     edit(solved.notebook, "return 2 * x", "return x / x.nothing")
     first = ran()[1]

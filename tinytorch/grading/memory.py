@@ -145,8 +145,8 @@ def keys(cells: list[Cell], module: Module, around: str) -> Keys:
             continue
         reached = [cell for cell in cells if cell.label in basis.cells]
         checks = [graded[each] for each in (*basis.checks, name)]
-        code = [around, name, [[cell.name, cell.source] for cell in reached], [cell.check for cell in checks]]
-        places = [cell.label for cell in reached] + [cell.check_label for cell in checks]
+        code = [around, name, [cell.name for cell in reached], basis.code, [cell.check for cell in checks]]
+        places = [[cell.label, cell.source] for cell in reached] + [cell.check_label for cell in checks]
         result.flawless[name], result.placed[name] = digest(code), digest([*code, places])
         result.checks[name] = basis.checks
     return result

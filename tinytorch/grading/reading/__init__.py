@@ -74,9 +74,13 @@ def read(
 
 @dataclass(frozen=True)
 class Basis:
-    """The labels of the cells that a verdict rests on, and the kernels whose checks run before its own."""
+    """The labels of the cells that a verdict rests on, their code, and whose checks run before its own.
+
+    code: for each of the cells, in order, what is the same whatever its comments say
+    """
 
     cells: tuple[str, ...]
+    code: tuple[str, ...]
     checks: tuple[str, ...]
 
 
@@ -91,8 +95,10 @@ def bases(
         found = limited("tinytorch.grading.reading.basis:bases", list(cells), dict(graded), list(allow))
     except (TooMuch, RuntimeError):
         return dict.fromkeys(graded)
-    return {name: basis and Basis(tuple(basis["cells"]), tuple(basis["checks"]))
-            for name, basis in found.items()}  # fmt: skip
+    return {
+        name: basis and Basis(**{part: tuple(value) for part, value in basis.items()})
+        for name, basis in found.items()
+    }
 
 
 def _refusal(kernel: str, found: dict, sources: dict[str, list[str]]) -> Refusal:

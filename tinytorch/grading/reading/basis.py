@@ -10,6 +10,7 @@ import ast
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tinytorch.grading.reading.cells import Unreadable
 from tinytorch.grading.reading.facts import facts_of
@@ -33,7 +34,7 @@ OUTSIDE = words(
 
 
 def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[str, dict | None]:
-    """For each kernel the `cells` that its verdict rests on, and whose `checks` run before its own.
+    """For each kernel the `cells` that its verdict rests on, their `code`, and whose `checks` run first.
 
     `cells` are [label, source] in order, `graded` has [label, check] for each kernel in order. None where a
     verdict rests on more than code. Runs in the limited process; plain data in and out.
@@ -41,7 +42,7 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
     sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))
     everywhere = _everywhere(submission) | {label for label, source in cells if not _is_code(source)}
-    found = {}
+    found: dict[str, dict | None] = {}
     for kernel, (label, _) in graded.items():
         before = _checks_before(kernel, graded)
         names = {kernel}.union(*(_reads(graded[name][1]) for name in [*before, kernel]))
@@ -50,7 +51,9 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
             labels = {label for label, _ in cells}
         looks_outside = any(OUTSIDE & _mentions(entry.piece) for entry in submission.entries
                             if entry.label in labels)  # fmt: skip
-        found[kernel] = None if looks_outside else {"cells": sorted(labels), "checks": before}
+        code = [_code(source) for label, source in cells if label in labels]
+        basis = {"cells": sorted(labels), "code": code, "checks": before}
+        found[kernel] = None if looks_outside else basis
     return found
 
 
@@ -66,6 +69,13 @@ def _reached(names: Iterable[str], submission: Submission) -> set[str]:
 def _everywhere(submission: Submission) -> set[str]:
     stars = {entry.label for entry, _ in submission.stars}
     return stars | {entry.label for entry in submission.entries if SETTINGS & _mentions(entry.piece)}
+
+
+def _code(source: str) -> list[str]:
+    """The same for all cells that do the same, whatever their comments say and however they are laid out."""
+    with suppress(Unreadable):
+        return facts_of(source).code or [source]
+    return [source]
 
 
 def _is_code(source: str) -> bool:

@@ -31,6 +31,7 @@ class CellFacts:
     pieces: list[Piece]
     loads: list[tuple[int, str]]
     starts: list[int]  # the line on which each statement begins, at the top of the cell, as IPython runs it
+    code: list[str]  # what of the cell is code, without comments and places
 
     def unit_of(self, line: int) -> int:
         """The line on which the statement begins that this line belongs to."""
@@ -40,7 +41,7 @@ class CellFacts:
 @lru_cache(maxsize=1024)
 def facts_of(source: str) -> CellFacts:
     """The pieces of a cell, with their facts. Raises `Unreadable`."""
-    cell = CellFacts([], [], [])
+    cell = CellFacts([], [], [], [])
     for text in texts_of(source):
         try:
             Scopes(text)
@@ -50,6 +51,7 @@ def facts_of(source: str) -> CellFacts:
         cell.pieces += [_facts(piece) for piece in pieces_of(text.tree.body)]
         cell.loads += text.loads
         if text.outer:
+            cell.code.append(ast.dump(text.tree))
             cell.starts = [min(map(_line_of, _with_decorators(node))) for node in text.tree.body]
         if text.stars:
             cell.pieces.append(Piece(None, text.first_line, "import", stars=text.stars))
