@@ -13,6 +13,7 @@ from tinytorch.grading import judge
 from tinytorch.grading.submission import Submission
 from tinytorch.grading.unprotected import earned
 from tinytorch.grading.verdict import Verdict
+from tinytorch.sandbox.budget import ENOUGH
 
 SOLUTIONS = {"double": "return 2 * x", "shift": "return x + 1"}
 
@@ -206,6 +207,22 @@ def test_stock_nbgrader_gives_the_same_marks(grade, solution, points):
     function = eval(solution)
     assert earned("double", {"double": function}) == points
     assert grade(double=f"return ({solution})(x)").cells[0].earned == points
+
+
+def test_under_stock_nbgrader_code_that_hangs_costs_itself_alone(graded_course):
+    settings = graded_course.root / "module.yaml"
+    settings.write_text(settings.read_text() + "\nlimits:\n  call_wall_s: 0.2\n")
+    add_test(graded_course, "def test_three(kernels):\n    assert kernels.double(3) == 6")
+    add_test(graded_course, "def test_four(kernels):\n    assert kernels.double(4) == 8")
+    called = []
+
+    def endless(x):
+        called.append(x)
+        while True:
+            pass
+
+    assert earned("double", {"double": endless}) == 0 and len(called) == ENOUGH
+    assert earned("double", {"double": lambda x: 2 * x}) == 60
 
 
 def test_stock_nbgrader_needs_hidden_tests(course: Module):
