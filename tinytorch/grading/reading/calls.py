@@ -6,11 +6,11 @@ What only calls functions by their names, and loops over ranges, computes with w
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from dataclasses import dataclass, field
 
+from tinytorch.grading.reading.cells import walk
 from tinytorch.grading.reading.changes import COMPILERS, called
-from tinytorch.grading.reading.scopes import Node
+from tinytorch.grading.reading.scopes import Node, bindings
 from tinytorch.grading.reading.table import words
 
 COMPILING = frozenset({"njit", "guvectorize", "vectorize"})
@@ -106,7 +106,7 @@ def _makes_a_class(call: Node) -> bool:
         case "type", 3:
             return True
         case "namedtuple" | "make_dataclass", _:
-            parts = [part for arg in call.args for part in ast.walk(arg)]
+            parts = [part for arg in call.args for part in walk(arg)]
             return any(
                 isinstance(part, ast.Name | ast.BinOp | ast.Call) for part in parts if not _is_type(part)
             )
@@ -122,21 +122,9 @@ def _is_defined_inside(name: Node) -> bool:
     around = name.function
     bound: list[Node] = []
     while around is not None and not bound:
-        bound = _bindings(around).get(name.id, [])
+        bound = bindings(around).get(name.id, [])
         around = around.function
     return bool(bound) and all(isinstance(node, ast.FunctionDef | ast.alias) for node in bound)
-
-
-def _bindings(function: Node) -> dict[str, list[Node]]:
-    """The nodes in a function by the name that each may bind; kept with the function."""
-    if not hasattr(function, "bindings"):
-        function.bindings = defaultdict(list)
-        for node in ast.walk(function):
-            stored = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-            for place in ("arg", "name", "asname", *(["id"] if stored else [])):
-                if node is not function and isinstance(named := getattr(node, place, None), str):
-                    function.bindings[named].append(node)
-    return function.bindings
 
 
 def _counts(iterated: Node) -> bool:
@@ -165,7 +153,7 @@ def _is_consumed(iterator: Node) -> bool:
 def _is_managed(function: Node | None) -> bool:
     """Whether this generator is a context manager or fixture, whose caller never sees it."""
     decorators = getattr(function, "decorator_list", ())
-    parts = [part for decorator in decorators for part in ast.walk(decorator)]
+    parts = [part for decorator in decorators for part in walk(decorator)]
     names = {getattr(part, "attr", getattr(part, "id", "")) for part in parts}
     return not names.isdisjoint(("contextmanager", "fixture"))
 

@@ -12,7 +12,8 @@ from textwrap import dedent
 from typing import Any
 
 Node = Any
-"""A syntax tree's node, with its `parent`; `Scopes` adds `whose` and `function`, and `facts` its `line`."""
+"""A syntax tree's node, with its `parent` and those `below` it; `Scopes` adds `whose` and `function`, and
+`facts` its `line`."""
 
 LONGEST = 100_000
 """Characters of one cell, and of a line of magics; the longest cell of the module's own has 6,000."""
@@ -134,21 +135,33 @@ def _line_of(text: Text, call: ast.Call) -> int:
 
 
 def _linked(tree: Node) -> list[Node]:
-    """The nodes of a tree, level by level, each with its `parent`. Raises `Unreadable` for too many."""
+    """The nodes of a tree, level by level, each with its `parent` and those `below` it.
+
+    Raises `Unreadable` for too many.
+    """
     tree.parent = None
     nodes = level = [tree]
     for _ in range(DEEPEST):
         below = []
         for node in level:
-            for child in ast.iter_child_nodes(node):
+            node.below = list(ast.iter_child_nodes(node))
+            for child in node.below:
                 child.parent = node
-                below.append(child)
+            below += node.below
         if not below:
             return nodes
         nodes, level = nodes + below, below
         if len(nodes) > LARGEST:
             raise Unreadable(f"the cell holds more than {LARGEST:,} parts")
     raise Unreadable("the cell is nested too deeply")
+
+
+def walk(node: Node) -> list[Node]:
+    """This node and all below it, level by level: `ast.walk` over what `_linked` has found."""
+    nodes = [node]
+    for each in nodes:
+        nodes += each.below
+    return nodes
 
 
 def _put_back_lines(nodes: list[Node], source: str, original: str) -> None:

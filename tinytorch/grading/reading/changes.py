@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 
-from tinytorch.grading.reading.scopes import Node
+from tinytorch.grading.reading.cells import walk
+from tinytorch.grading.reading.scopes import Node, bindings
 from tinytorch.grading.reading.table import words
 
 CONSTANT_MAKERS = words(
@@ -175,7 +176,7 @@ def plain_around(node: Node) -> bool:
             return not used or plain_around(outer)  # what `setdefault` returns is appended to
         case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
             targets = outer.targets if isinstance(outer, ast.Assign) else [outer.target]
-            keys = [n.slice for target in targets for n in ast.walk(target) if isinstance(n, ast.Subscript)]
+            keys = [n.slice for target in targets for n in walk(target) if isinstance(n, ast.Subscript)]
             return all(map(plain, [*keys, *([outer.value] if outer.value else [])]))
         case ast.Delete():
             return True
@@ -214,12 +215,11 @@ def _plain_local(name: Node, depth: int) -> bool:
     around = name.function
     if name.whose.get(name.id) != "local" or not isinstance(around, ast.FunctionDef):
         return False
-    if any(arg.arg == name.id for arg in ast.walk(around.args) if isinstance(arg, ast.arg)):
-        return False
-    given = [n for n in ast.walk(around) if isinstance(n, ast.Name) and n.id == name.id
-             and isinstance(n.ctx, ast.Store)]  # fmt: skip
     return all(
-        isinstance(n.parent, ast.Assign | ast.AugAssign) and plain(n.parent.value, depth - 1) for n in given
+        isinstance(node, ast.Name)
+        and isinstance(node.parent, ast.Assign | ast.AugAssign)
+        and plain(node.parent.value, depth - 1)
+        for node in bindings(around).get(name.id, ())
     )
 
 

@@ -7,7 +7,7 @@ import builtins
 import re
 from dataclasses import dataclass, field
 
-from tinytorch.grading.reading.cells import RUNNING, texts_to_run
+from tinytorch.grading.reading.cells import RUNNING, texts_to_run, walk
 from tinytorch.grading.reading.changes import (
     ARRAY_MAKERS,
     CHANGING,
@@ -161,7 +161,7 @@ def _call(effects: Effects, node: Node, line: int) -> None:
 
 def _odd_signature(call: Node) -> str | None:
     """Text that Numba would evaluate as a signature, and that is more than types and calls of them."""
-    for node in ast.walk(call):
+    for node in walk(call):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             names = set(re.findall(r"[A-Za-z_]\w*", node.value))
             if "__" in node.value or names & UNTYPED or (re.search(r"[^\w\s\[\]():,.*>/'-]", node.value)):
@@ -200,9 +200,7 @@ def _outlives(node: Node) -> bool:
         node = node.value
     if not isinstance(node, ast.Name) or node.function is None:
         return False
-    parameters = {
-        arg.arg for arg in ast.walk(getattr(node.function, "args", node)) if isinstance(arg, ast.arg)
-    }
+    parameters = {arg.arg for arg in walk(getattr(node.function, "args", node)) if isinstance(arg, ast.arg)}
     return node.whose.get(node.id) in ("module", "free") or node.id in parameters
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tinytorch.grading.reading import calls, effects
 from tinytorch.grading.reading.calls import in_compiled
-from tinytorch.grading.reading.cells import Text, runs_code, texts_of
+from tinytorch.grading.reading.cells import Text, runs_code, texts_of, walk
 from tinytorch.grading.reading.changes import called, rigidity
 from tinytorch.grading.reading.pieces import Piece, nodes_of, pieces_of
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
@@ -252,8 +252,8 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
     if name == "open":
         piece.opened.append(node)
     elif name in SHELL_CALLS:
-        texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
-        computed = any(isinstance(each, ast.Name) for arg in node.args for each in ast.walk(arg))
+        texts = [each.value for each in walk(node) if isinstance(each, ast.Constant)]
+        computed = any(isinstance(each, ast.Name) for arg in node.args for each in walk(arg))
         piece.shell += [*map(str, texts), *(["$"] if computed else [])]
     if name == "bincount" and (len(node.args) > 1 or node.keywords):
         piece.weighted.append((f"`{name}` with weights", line))
@@ -270,7 +270,7 @@ def _read_call(piece: Piece, node: Node, line: int) -> None:
     elif name in ("SimpleNamespace", "make_dataclass", "namedtuple", "partial", "replace"):
         piece.owns |= {keyword.arg for keyword in node.keywords if keyword.arg}
         if name in ("namedtuple", "make_dataclass"):
-            texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+            texts = [n.value for n in walk(node) if isinstance(n, ast.Constant)]
             piece.owns |= {
                 w for text in texts if isinstance(text, str) for w in text.replace(",", " ").split()
             }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tinytorch.grading.reading import calls, effects
+from tinytorch.grading.reading.cells import walk
 from tinytorch.grading.reading.scopes import Node
 
 
@@ -103,10 +104,10 @@ def nodes_of(piece: Piece) -> Iterator[Node]:
             if isinstance(part, ast.ExceptHandler | ast.match_case):
                 yield part
             else:
-                yield from ast.walk(part)
+                yield from walk(part)
     elif piece.kind == "class":
         yield node
         for part in (*node.decorator_list, *node.bases, *node.keywords):
-            yield from ast.walk(part)
+            yield from walk(part)
     else:
-        yield from ast.walk(node)
+        yield from walk(node)

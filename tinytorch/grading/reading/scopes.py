@@ -7,7 +7,7 @@ import symtable
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
-from tinytorch.grading.reading.cells import Node, Text
+from tinytorch.grading.reading.cells import Node, Text, walk
 
 
 def bound_names(node: Node) -> Iterator[str]:
@@ -87,6 +87,9 @@ class Scopes(ast.NodeVisitor):
             return "class" if symbol.is_local() else "free"
         return "free" if symbol.is_free() else "local"
 
+    def generic_visit(self, node: Node) -> None:
+        self.each(node.below)
+
     def visit_FunctionDef(self, node: Node) -> None:
         self.each(node.decorator_list)
         self.each([*node.args.defaults, *filter(None, node.args.kw_defaults)])
@@ -124,7 +127,7 @@ class Scopes(ast.NodeVisitor):
     def comprehension(self, node: Node) -> None:
         first = node.generators[0]
         self.visit(first.iter)
-        targets = {n.id for g in node.generators for n in ast.walk(g.target)
+        targets = {n.id for g in node.generators for n in walk(g.target)
                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}  # fmt: skip
         self.comprehended.append(self.comprehended[-1] | targets)
         for generator in node.generators:
@@ -147,6 +150,18 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         if child.get_type() in ("function", "class") and ".0" not in child.get_identifiers():
             yield child  # what has an argument ".0" is a comprehension, which this file reads itself
         yield from _below(child)
+
+
+def bindings(function: Node) -> dict[str, list[Node]]:
+    """The nodes in a function by the name that each may bind; kept with the function."""
+    if not hasattr(function, "bindings"):
+        function.bindings = defaultdict(list)
+        for node in walk(function):
+            stored = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+            for place in ("arg", "name", "asname", *(["id"] if stored else [])):
+                if node is not function and isinstance(named := getattr(node, place, None), str):
+                    function.bindings[named].append(node)
+    return function.bindings
 
 
 def _arguments(args: ast.arguments) -> list[ast.arg]:
