@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -28,6 +29,8 @@ WALL_S = 60
 WALL_ALONE_S = 10
 """Where there is no limit on CPU time."""
 MEMORY_MB = 400
+GARBAGE = 500_000
+"""Objects between two looks for garbage: a syntax tree is many small ones, and nearly all of them stay."""
 PACKAGE = "tinytorch."
 HOME = str(Path(__file__).resolve().parents[2])
 """Where this package stands, so that the process finds the same one."""
@@ -175,6 +178,7 @@ def serve() -> None:
     """Answer calls until the other end hangs up."""
     global _serving
     _serving = True
+    gc.set_threshold(GARBAGE)
     if resource:
         _limit(resource.RLIMIT_AS, MEMORY_MB * 2**20)
         _limit(resource.RLIMIT_CORE, 0)

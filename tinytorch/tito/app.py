@@ -13,6 +13,9 @@ from tinytorch.tito import bench, doctor, export, nbgrader, status, test
 from tinytorch.tito.options import DEBUG, print_json
 from tinytorch.tito.terminal import STOPPED, give_up_writing, stop, take_every_character
 
+GARBAGE = 10_000
+"""Objects between two looks for garbage (Python's own 700): a command makes many, and is soon at its end."""
+
 app = typer.Typer(
     name="tito",
     no_args_is_help=True,
@@ -67,6 +70,7 @@ def main() -> None:
     as_json, debug = "--json" in arguments, DEBUG in sys.argv
     take_every_character()
     stop.listen()
+    gc.set_threshold(GARBAGE)
     try:
         code = _run(arguments)
         if sys.stdout:

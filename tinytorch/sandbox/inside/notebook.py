@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import subprocess
 import sys
 import traceback
@@ -24,6 +25,8 @@ import tinytorch.core
 from tinytorch.sandbox.inside.location import file_of, locate
 
 MODULE = "tinytorch.core.kernels"
+GARBAGE = 10_000
+"""Objects between two looks for garbage (Python's own 700): Numba's compiler makes many, and keeps most."""
 
 
 class CellCompiler(CachingCompiler):
@@ -96,6 +99,7 @@ class Notebook:
     """The namespace `module` of one submission's cells."""
 
     def __init__(self, profile: Path):
+        gc.set_threshold(GARBAGE)
         self.module = types.ModuleType("__main__")
         quiet = Config()
         quiet.HistoryManager.enabled = False
