@@ -11,6 +11,7 @@ import pytest
 from sandbox.small import LIMITS, REPOSITORY
 
 from tinytorch.sandbox import bubblewrap, zygote
+from tinytorch.sandbox.bubblewrap import stage
 from tinytorch.sandbox.faults import Died, Fault, OutOfTime
 
 pytestmark = pytest.mark.skipif(
@@ -55,6 +56,14 @@ def test_no_reference_no_tests_no_bytecode(submit):
     assert "/stage/tinytorch/core/tensor.py" in seen
     assert not [name for name in seen if name.endswith((".pyc", ".nbi", ".nbc")) or "kernels.py" in name]
     assert not [name for name in seen if "session" in name or "hidden" in name]
+
+
+def test_a_process_that_is_no_sandbox_finds_its_bytecode_but_no_reference(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    stage(tmp_path, bytecode=True)
+    found = [path.name for path in tmp_path.rglob("*")]
+    assert [name for name in found if name.startswith("worker.") and name.endswith(".pyc")]
+    assert not [name for name in found if name.startswith("kernels.")]
 
 
 def test_the_environment_is_empty(submit, monkeypatch):

@@ -93,7 +93,7 @@ class Plain:
     def __init__(self, limits: Limits):
         self.limits, self.hide = limits, ()
         self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
-        stage(self.folder)
+        stage(self.folder, bytecode=True)
         self.expected = 0
         self.process: Process | None = None  # that of the submission now running
         self.next: Process | None = Process(self.folder, thorough=False)

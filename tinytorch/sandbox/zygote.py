@@ -40,7 +40,7 @@ class Zygote:
     def __init__(self, sandbox: str, limits: Limits, hide: tuple[Path, ...] = ()):
         self.sandbox, self.limits, self.hide = sandbox, limits, hide
         self.folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
-        stage(self.folder)
+        stage(self.folder, bytecode=sandbox == "none")
         self.nested = sandbox == "bubblewrap"
         self.group: ControlGroup | None = None
         self.expected = 0
