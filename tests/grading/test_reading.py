@@ -225,6 +225,25 @@ def test_the_course_may_allow_more():
 
 
 @pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("np.kaiser(3, 1)", "numpy.kaiser"),
+        ("A.ctypes", "numpy.ndarray.ctypes"),
+        ("A @ B", None),
+        ("np.dot(A, B)", None),
+        ("locals()", None),
+        ("getattr(np, str(A))", None),
+        ("cache_friendly_matmul(A, B)", None),
+    ],
+)
+def test_leave_is_offered_where_it_helps(expression, allowed):
+    (refusal,) = read([("cell 1", body(expression))]).refusals
+    assert ("allow:" in refusal.message) == (allowed is not None) and ": " in refusal.message
+    if allowed:
+        assert find(body(expression), allow=(allowed,)) == []
+
+
+@pytest.mark.parametrize(
     "setting",
     [
         "import numba\nnumba.config.CAPTURED_ERRORS = 'new_style'",

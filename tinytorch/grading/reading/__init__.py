@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from tinytorch.grading.reading.table import LOOPS
 from tinytorch.sandbox.limited import TooMuch, limited
 
-REMEDY = "Write it otherwise, or ask your instructor to allow it (`allow:` in module.yaml)."
-
 
 @dataclass(frozen=True)
 class Refusal:
@@ -105,4 +103,4 @@ def _refusal(kernel: str, found: dict, sources: dict[str, list[str]]) -> Refusal
     lines = sources.get(found["label"], [])
     line = min(found["line"], len(lines) or 1)
     text = lines[line - 1].strip()[:200] if lines else ""
-    return Refusal(kernel, found["label"], line, text, f"{found['message']}. {REMEDY}")
+    return Refusal(kernel, found["label"], line, text, f"{found['message']}.")

@@ -81,14 +81,16 @@ class Submission:
             limited.note(label)
             if total > ALL_CELLS:
                 self.unread.append(
-                    Finding(label, 1, f"the cells hold more than {ALL_CELLS:,} characters of code")
+                    Finding(
+                        label, 1, f"the cells hold more than {ALL_CELLS:,} characters of code: shorten them"
+                    )
                 )
                 break
             try:
                 self._add(label, source)
             except (Unreadable, RecursionError, MemoryError) as error:
                 reason = error if isinstance(error, Unreadable) else "the cell is nested too deeply"
-                self.unread.append(Finding(label, 1, f"{reason}, so it cannot be read"))
+                self.unread.append(Finding(label, 1, f"{reason}, so it cannot be read: make it simpler"))
         self.stars = [(entry, module) for entry in self.entries for module in entry.piece.stars]
         self.classes = {entry.piece.node.name for entry in self.entries if entry.piece.kind == "class"}
         self.unbound = {
@@ -109,7 +111,7 @@ class Submission:
         facts = facts_of(source)
         self.statements[label] = facts.starts
         for line, magic in facts.loads:
-            finding = Finding(label, line, f"`%{magic}` runs code that cannot be read")
+            finding = Finding(label, line, f"`%{magic}` runs code that cannot be read: write it into a cell")
             self.loads.setdefault((label, facts.unit_of(line)), finding)
         for piece in facts.pieces:
             self._enter(Entry(label, piece))

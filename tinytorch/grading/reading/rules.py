@@ -21,6 +21,8 @@ PRODUCTS = table.words(
 SPARSE_PARTS = {"scipy": frozenset({"sparse"}), "scipy.sparse": table.SPARSE_ARRAYS}
 """Parts of these modules that are no older sparse matrices and make none."""
 OLDER_MATRICES = "beside scipy's older `csr_matrix`, `{}` can be a product of matrices: use `csr_array`"
+HIDDEN = "{} hides what is used: name it"
+ASK = ": write it otherwise, or ask your instructor to allow it (`allow:` in module.yaml)"
 TILES_COME_LATER = "the register tile belongs to the later kernels: here the three loops are the exercise"
 
 
@@ -54,7 +56,7 @@ class Rules:
             if hidden := self.renamed(local, path):
                 yield piece.line, hidden
         for what, line in piece.hidden:
-            yield line, f"{what} hides what is used"
+            yield line, HIDDEN.format(what)
         for module, name, line in piece.imports:
             if problem := self.importing(module, name):
                 yield line, problem
@@ -96,12 +98,13 @@ class Rules:
         if name and name in given_names(module):
             return self.part(name, path, given=True)
         if module not in self.library.modules and not given_names(module):
-            return None if name and path in self.library.modules else f"`{module}` is not for this exercise"
+            known = name and path in self.library.modules
+            return None if known else f"`{module}` is not for this exercise{ASK}"
         return self.part(name, path) if name and name != "*" and path not in self.library.modules else None
 
     def attribute(self, base: Node, name: str, entry: Entry) -> str | None:
         if name == "path" and self.submission.path_of(base, entry.piece) == "sys":
-            return "`sys.path` can hold anything"
+            return "`sys.path` can hold anything: import what you need"
         if name == "environ" and not _is_looked_up(base.parent):
             return "`environ` can be changed by other code: look up what you need, `os.environ.get(name)`"
         if name == "__class__" and getattr(base.parent.parent, "attr", "") == "__name__":
@@ -143,7 +146,7 @@ class Rules:
             return None
         if name in PRODUCTS:
             return f"`{shown}` is the library's product: write the loops"
-        return f"`{shown}` is not among what a kernel of loops may use"
+        return f"`{shown}` is not among what a kernel of loops may use{ASK}"
 
     def name(self, name: str) -> str | None:
         bound = self.submission.names.get(name, ())
@@ -160,16 +163,13 @@ class Rules:
             return None
         if any(module for _, module in self.submission.stars) and not is_builtin(name):
             return self.part(name, name)
-        return f"`{name}` hides what is used" if is_builtin(name) else None
+        return HIDDEN.format(f"`{name}`") if is_builtin(name) else None
 
     @staticmethod
     def renamed(name: str, path: str) -> str | None:
         part = path.rpartition(".")[2]
-        return (
-            f"`{part}` under another name hides what is used"
-            if part in table.BY_TEXT and part != name
-            else None
-        )
+        hidden = part in table.BY_TEXT and part != name
+        return HIDDEN.format(f"`{part}` under another name") if hidden else None
 
     def imported(self, path: str, name: str) -> str | None:
         module, _, part = path.rpartition(".")
@@ -180,7 +180,7 @@ class Rules:
         if path in self.library.modules:
             return None
         if path == "sys.path":
-            return "`sys.path` can hold anything"
+            return "`sys.path` can hold anything: import what you need"
         if part in given_names(module):
             return self.part(part, path, given=True)
         if module not in self.library.modules:
