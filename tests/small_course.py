@@ -122,3 +122,10 @@ def write_surroundings(root: Path) -> None:
     (package / "grading" / "kernels.py").write_text('"""Another file of that name."""\n', encoding="utf-8")
     (root / "tests" / "core").mkdir()
     (root / "tests" / "core" / "test_tensor.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Put `new` in the place of `old`, which must be there, as somebody does who saves the file."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")

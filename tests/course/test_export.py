@@ -6,6 +6,7 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
+from small_course import edit
 
 from tinytorch.course.cells import directives, exported_source, lost_directive
 from tinytorch.course.errors import UserError
@@ -19,12 +20,6 @@ def exported(course):
     sync(course)
     export(course)
     return course
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def recell(path, old, new):

@@ -8,6 +8,7 @@ import subprocess
 from unittest.mock import Mock
 
 import pytest
+from small_course import edit
 
 from tinytorch.course.carry import notebook_text
 from tinytorch.course.errors import UserError
@@ -21,12 +22,6 @@ BOTH = ("notebook", "script")
 def paired(course):
     sync(course)
     return course
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def contents(module):

@@ -1,4 +1,4 @@
-"""Limits small enough to be reached in a test."""
+"""Limits small enough to be reached in a test, and a function run under them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,3 +20,9 @@ LIMITS = Limits(
 )
 HASTY = replace(LIMITS, call_wall_s=1, cell_wall_s=1)
 REPOSITORY = Path(__file__).parents[2]
+
+
+def run(submit, code: str, **settings):
+    """The result of the function body `code` in a new submission."""
+    lines = "\n    ".join(code.strip().splitlines())
+    return submit(f"def f():\n    {lines}", **settings).call("f", (), {})

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_course import write_course, write_hidden_tests
+from small_course import edit, write_course, write_hidden_tests
 
 GAPS = Path(__file__).parents[1] / "sandbox" / "gaps"
 REPOSITORY = Path(__file__).parents[2]
@@ -45,12 +45,6 @@ def elsewhere(tmp_path_factory):
     write_course(root)
     write_hidden_tests(root)
     return root
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 SEEN = """

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from small_course import edit
 
 BAD_NOTEBOOKS = {
     "cut off": lambda text: text[:-20],
@@ -25,12 +26,6 @@ def assert_refused(answer, *words, code=2):
     assert len(answer.err.splitlines()) <= 4
     for word in words:
         assert word in answer.err
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture

@@ -1,48 +1,12 @@
 """`tito test` runs again only what changed; what it remembers is what another run would say."""
 
 import json
-import threading
-import time
 
 import pytest
+from small_course import edit
 
-from tinytorch.course.pairing import agreed
 from tinytorch.grading import memory, rejudge
 from tinytorch.grading.memory import Memory
-
-HELPER = "# %%\n#| export\ndef offset():\n    return 1\n"
-
-
-@pytest.fixture
-def solved(graded_course, tito):
-    """The course, tested once; `shift` uses a helper."""
-    text = graded_course.script.read_text(encoding="utf-8")
-    text = text.replace("import numpy as np\n", f"import numpy as np\n\n{HELPER}", 1).replace(
-        "return x + 1", "return x + offset()"
-    )
-    graded_course.script.write_text(text, encoding="utf-8")
-    assert tito("test").code == 0
-    return graded_course
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-@pytest.fixture
-def ran(tito):
-    """`ran(*options)`: the kernels that `tito test` ran, and by name what it says of each."""
-
-    def run(*options):
-        answer = tito("test", "--json", *options)
-        found = json.loads(answer.out)
-        assert "cells" in found, answer.out + answer.err
-        cells = {cell["name"]: cell for cell in found["cells"]}
-        return {name for name, cell in cells.items() if not cell.pop("remembered")}, cells
-
-    return run
 
 
 def test_where_nothing_changed_nothing_is_run_or_even_read(solved, tito, monkeypatch):
@@ -203,60 +167,6 @@ def test_a_lost_race_is_run_again(solved, ran):
 def test_what_verdicts_rest_on_beside_the_notebook(solved, ran, monkeypatch, surroundings):
     surroundings(solved, monkeypatch)
     assert ran()[0] == {"double", "shift"}
-
-
-def test_a_save_between_reading_and_judging_is_not_lost(solved, ran, monkeypatch):
-    real = rejudge.judge
-
-    def meanwhile(*args, **options):
-        edit(solved.notebook, "return 3 * x", "return 4 * x")
-        monkeypatch.setattr(rejudge, "judge", real)
-        return real(*args, **options)
-
-    edit(solved.notebook, "return 2 * x", "return 3 * x")
-    monkeypatch.setattr(rejudge, "judge", meanwhile)
-    ran()
-    again, _ = ran()
-    assert again == {"double"} and "return 4 * x" in solved.script.read_text()
-
-
-def test_a_save_that_is_half_done_is_waited_for(solved, ran, monkeypatch):
-    """Some editors empty a file before they write it."""
-    real, text = rejudge.judge, solved.notebook.read_text(encoding="utf-8")
-    later = threading.Timer(0.3, solved.notebook.write_text, [text.replace("return 2 * x", "return 4 * x")])
-
-    def meanwhile(*args, **options):
-        solved.notebook.write_text("")
-        later.start()
-        monkeypatch.setattr(rejudge, "judge", real)
-        return real(*args, **options)
-
-    edit(solved.notebook, "return 2 * x", "return 3 * x")
-    monkeypatch.setattr(rejudge, "judge", meanwhile)
-    ran()
-    later.join()
-    again, _ = ran()
-    assert again == {"double"} and "return 4 * x" in solved.script.read_text()
-
-
-def test_the_script_saved_while_kernels_run_is_not_lost(solved, ran, monkeypatch):
-    real = rejudge.judge
-
-    def meanwhile(*args, **options):
-        found = real(*args, **options)
-        for _ in range(2000):  # the pair is brought in step meanwhile
-            if agreed(solved)["notebook"] == memory.digest_of_file(solved.notebook):
-                break
-            time.sleep(0.01)
-        edit(solved.script, "return 3 * x", "return 4 * x")
-        monkeypatch.setattr(rejudge, "judge", real)
-        return found
-
-    edit(solved.notebook, "return 2 * x", "return 3 * x")
-    monkeypatch.setattr(rejudge, "judge", meanwhile)
-    ran()
-    again, _ = ran()
-    assert again == {"double"} and "return 4 * x" in solved.notebook.read_text()
 
 
 def test_a_package_that_was_lost_is_made_again(solved, tito):

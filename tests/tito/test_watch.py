@@ -8,15 +8,10 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from small_course import edit
 
 from tinytorch.tito import watch
 from tinytorch.tito.terminal import STOPPED
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture
