@@ -76,6 +76,8 @@ def test_a_cell_that_nothing_names_does_not_count(scratch):
         "def half(x:",  # its error may be told in place of another
         "exec('double = 3')",  # cannot be read: then every cell counts
         "globals()['double'] = 3",
+        "np.add = max",
+        "vars(np)['add'] = max",
         "np.random.seed(1)",
         "import os\nos.environ['A'] = 'b'",
     ],

@@ -166,6 +166,13 @@ def test_what_a_kernel_counts_in_needs_its_beginning():
     assert needed("calls = 0\nprint(calls)", kernel + "\nmatmul_baseline.seen = 0") == [[0], [0, 1]]
 
 
+def test_what_a_function_sets_up_is_needed_where_it_is_called():
+    table = "TABLE = {}\ndef put(n):\n    TABLE[n] = n\ndef fill():\n    put(3)\nfill()\nprint(3)"
+    assert needed(table, body("[TABLE for a in A]")) == [[0, 1, 2, 3], [2]]
+    own = "def matmul_baseline(A, B):\n    TABLE[0] = 1\n    return [0 for a in A]"  # fills as it is used
+    assert needed("TABLE = {}", own + "\nmatmul_baseline(1, 2)") == [[0], [0]]
+
+
 def test_set_up_that_is_not_allowed_is_left_out():
     table = "import numpy as np\nSTATE = []\nSTATE.append(np.eye(2) @ np.eye(2))\nSTATE.append(3)"
     assert needed(table, body("[STATE for a in A]", head="")) == [[1, 3], [0]]

@@ -1,7 +1,8 @@
-"""The cells that a kernel's verdict rests on: those that its code and its check reach, and never too few.
+"""The cells that a kernel's verdict rests on: what its code and its check need, and never too few.
 
-A cell counts for every kernel where it changes a setting of the whole process, imports all names of a module
-or is no Python. Of a notebook that cannot be read (see `reader`), every cell counts.
+A cell counts for every kernel where it changes a setting of the whole process or a part of a library, imports
+all names of a module or is no Python. Where a cell may give names another meaning without naming them, or
+cannot be read, all cells count.
 """
 
 from __future__ import annotations
@@ -9,23 +10,32 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
-from collections.abc import Iterable
 from contextlib import suppress
 
 from tinytorch.grading.reading.cells import Unreadable
 from tinytorch.grading.reading.facts import facts_of
-from tinytorch.grading.reading.library import Library
+from tinytorch.grading.reading.library import Library, is_protected
+from tinytorch.grading.reading.needed import Needed
 from tinytorch.grading.reading.pieces import Piece
-from tinytorch.grading.reading.reach import Reach
-from tinytorch.grading.reading.reader import DEEP, Submission
+from tinytorch.grading.reading.reader import DEEP, Entry, Submission
 from tinytorch.grading.reading.table import words
 
 SETTINGS = words(
     "seterr seterrcall set_num_threads config environ putenv setrecursionlimit setswitchinterval seed "
     "set_state filterwarnings simplefilter chdir umask set_start_method threadpool_limits setattr delattr "
-    "register"
+    "register seterrcall excepthook displayhook unraisablehook addaudithook register_at_fork showwarning "
+    "formatwarning addHandler addFilter basicConfig setLoggerClass overload overload_method "
+    "overload_attribute intrinsic lower_builtin type_callable"
 )
 """What changes more than the names in sight tell."""
+UNSEEN = words(
+    "globals locals vars exec eval compile execfile builtins __builtins__ __dict__ __globals__ __code__ "
+    "__closure__ __defaults__ __kwdefaults__ __wrapped__ cell_contents f_globals f_locals _getframe "
+    "currentframe get_objects get_referents get_referrers settrace setprofile meta_path path_hooks modules "
+    "ctypes runpy user_ns user_global_ns user_module push ex ev run_cell run_cell_async run_code "
+    "safe_execfile ast_transformers input_transformers_cleanup input_transformers_post Unpickler pickle"
+)
+"""What may change any name and any object without naming it."""
 OUTSIDE = words(
     "open Path load loadtxt genfromtxt fromfile memmap getenv urlopen input subprocess system popen "
     "getoutput import_module __import__"
@@ -42,12 +52,15 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
     sys.setrecursionlimit(DEEP)
     submission = Submission([(label, source) for label, source in cells], Library(allow))
     everywhere = _everywhere(submission) | {label for label, source in cells if not _is_code(source)}
+    unseen = bool(submission.unread or submission.loads) or any(
+        UNSEEN & _mentions(entry.piece) for entry in submission.entries
+    )
     found: dict[str, dict | None] = {}
     for kernel, (label, _) in graded.items():
         before = _checks_before(kernel, graded)
         names = {kernel}.union(*(_reads(graded[name][1]) for name in [*before, kernel]))
-        labels = {label} | everywhere | _reached(names, submission)
-        if submission.problem:
+        labels = {label} | everywhere | {each for each, _ in Needed(names, submission).units}
+        if unseen:
             labels = {label for label, _ in cells}
         looks_outside = any(OUTSIDE & _mentions(entry.piece) for entry in submission.entries
                             if entry.label in labels)  # fmt: skip
@@ -57,18 +70,15 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
     return found
 
 
-def _reached(names: Iterable[str], submission: Submission) -> set[str]:
-    labels = set()
-    for name in names & submission.names.keys():
-        reached = Reach(name, submission)
-        bound = [entry for each in reached.names for entry in submission.names.get(each, ())]
-        labels |= {entry.label for entry in (*reached.entries, *bound)}  # imports are bound, not entered
-    return labels
-
-
 def _everywhere(submission: Submission) -> set[str]:
     stars = {entry.label for entry, _ in submission.stars}
-    return stars | {entry.label for entry in submission.entries if SETTINGS & _mentions(entry.piece)}
+    return stars | {entry.label for entry in submission.entries if _changes_all(entry, submission)}
+
+
+def _changes_all(entry: Entry, submission: Submission) -> bool:
+    """Whether this changes a setting of the process, or a part of a library."""
+    targets = (submission.path_of(target, entry.piece) for target in entry.piece.effects.stored)
+    return bool(SETTINGS & _mentions(entry.piece)) or any(path and is_protected(path) for path in targets)
 
 
 def _code(source: str) -> list[str]:

@@ -10,17 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tinytorch.grading.reading import calls, effects
-from tinytorch.grading.reading.calls import in_compiled
+from tinytorch.grading.reading import effects
 from tinytorch.grading.reading.cells import Text, runs_code, texts_of, walk
-from tinytorch.grading.reading.changes import called, rigidity
+from tinytorch.grading.reading.changes import binds_rigid, called
 from tinytorch.grading.reading.pieces import Piece, nodes_of, pieces_of
 from tinytorch.grading.reading.scopes import Node, Scopes, bound_names
 from tinytorch.grading.reading.table import BY_TEXT, words
 
-SHELL_CALLS = frozenset(
-    ["system", "getoutput", "run", "Popen", "check_output", "check_call", "call", "urlretrieve"]
-)
+COMPILING = frozenset({"njit", "guvectorize", "vectorize"})
+"""Decorators of Numba below which there are no sparse matrices."""
 HIDING = words("__match_args__ __annotations__ __dict__ __setstate__ __getstate__")
 """Special names under which a library hands out parts that nobody named."""
 _SIGNS = {ast.Mult: "*", ast.Pow: "**"}
@@ -102,8 +100,8 @@ def _facts(piece: Piece) -> Piece:
     piece.hidden += [(f"`{name}`", piece.line) for name in HIDING & (piece.owns | piece.binds.keys())]
     if piece.kind == "class":
         _read_class(piece)
-    piece.calls, piece.effects = calls.of(nodes), effects.of(piece.node, nodes)
-    piece.rigid, piece.flat = rigidity(piece.node)
+    piece.effects = effects.of(nodes)
+    piece.rigid = binds_rigid(piece.node)
     value = getattr(piece.node, "value", None)
     piece.magic = isinstance(piece.node, ast.Expr) and runs_code(value)
     if isinstance(value, ast.Call) and called(value) == "field":
@@ -116,7 +114,6 @@ def _read_class(piece: Piece) -> None:
         piece.owns |= member.owns
         if isinstance(member.node, ast.AnnAssign) and isinstance(member.node.target, ast.Name):
             piece.owns.add(member.node.target.id)
-    piece.library = any(not isinstance(base, ast.Name | ast.Subscript) for base in piece.node.bases)
 
 
 def _read_node(piece: Piece, node: Node, line: int) -> None:
@@ -243,18 +240,24 @@ def _read_import(piece: Piece, node: Node, line: int) -> None:
             piece.local_imports[name] = path
 
 
+def in_compiled(node: Node) -> bool:
+    """Whether Numba compiles the function around this node."""
+    around = node.function
+    while around is not None:
+        for decorator in getattr(around, "decorator_list", ()):
+            name = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if getattr(name, "attr", getattr(name, "id", "")) in COMPILING:
+                return True
+        around = around.function
+    return False
+
+
 def _has_written_keys(members: Node) -> bool:
     return isinstance(members, ast.Dict) and all(isinstance(key, ast.Constant) for key in members.keys)
 
 
 def _read_call(piece: Piece, node: Node, line: int) -> None:
     name = called(node)
-    if name == "open":
-        piece.opened.append(node)
-    elif name in SHELL_CALLS:
-        texts = [each.value for each in walk(node) if isinstance(each, ast.Constant)]
-        computed = any(isinstance(each, ast.Name) for arg in node.args for each in walk(arg))
-        piece.shell += [*map(str, texts), *(["$"] if computed else [])]
     if name == "bincount" and (len(node.args) > 1 or node.keywords):
         piece.weighted.append((f"`{name}` with weights", line))
     if name == "type" and len(node.args) == 3 and not _has_written_keys(node.args[2]):

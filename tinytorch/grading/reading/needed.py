@@ -8,7 +8,7 @@ an object that needed code reads, as `TABLE["f"] = f` does.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from tinytorch.grading.reading.library import is_builtin
 from tinytorch.grading.reading.reader import Entry, Submission, Unit
@@ -20,9 +20,9 @@ OF_IPYTHON = ("display", "get_ipython")
 
 
 class Needed:
-    """What one name needs, directly or not; `without` are statements that are left out.
+    """What some names need, directly or not; `without` are statements that are left out.
 
-    units: the statements, each with the one that needs it (None: the kernel itself)
+    units: the statements, each with the one that needs it (None: the names themselves)
     setting_up: those of them that bind nothing which is needed
     entries: the pieces of these, in the order in which they were found; imports are not among them
     names: the module-level names that they read, and which of them do
@@ -30,7 +30,7 @@ class Needed:
     owns: the attributes that they give to objects of their own
     """
 
-    def __init__(self, kernel: str, submission: Submission, without: set[Unit]):
+    def __init__(self, names: Iterable[str], submission: Submission, without: Collection[Unit] = ()):
         self.submission, self.without = submission, without
         self.units: dict[Unit, Unit | None] = {}
         self.setting_up: set[Unit] = set()
@@ -38,7 +38,8 @@ class Needed:
         self.names: dict[str, set[Unit | None]] = defaultdict(set)
         self.attributes: set[str] = set()
         self.owns: set[str] = set()
-        self._need(kernel, None)
+        for name in names:
+            self._need(name, None)
         for entry, module in submission.stars:
             if module in STAR_SAFE or module in submission.library.modules:
                 self._take(entry.unit, None)
@@ -91,29 +92,47 @@ class Needed:
 
     def _set_up(self) -> Iterator[Unit]:
         """Statements that are not needed yet and may set up an object that needed code reads."""
+        setters = self._setters()
         for entry in self.submission.entries:
             new = entry.unit not in self.units and entry.unit not in self.without
-            if new and entry.piece.kind == "code" and not entry.owner and self._sets_up(entry):
+            runs = new and entry.piece.kind == "code" and not entry.owner
+            if runs and (self._sets_up(entry) or not setters.isdisjoint(entry.piece.reads)):
                 yield entry.unit
 
     def _sets_up(self, entry: Entry) -> bool:
+        """Whether this itself may change an object that needed code reads, as `kernel.calls = 0` does."""
         does = entry.piece.effects
         state = (name for name, how in does.touched.items() if how in SET_UP and name in self.names)
-        parts = {getattr(target, "id", None) for _, target in does.stored}  # `kernel.calls = 0`
-        return (
-            any(map(self.submission.is_state, state))
-            or not parts.isdisjoint(self.names)
-            or not self._setters().isdisjoint(entry.piece.reads)
-        )
+        parts = {getattr(target, "id", None) for target in does.stored}
+        return any(map(self.submission.is_state, state)) or not parts.isdisjoint(self.names)
 
     def _setters(self) -> set[str]:
-        """Functions that must be called: no other code binds a name that is needed."""
-        return {
+        """Functions that must be called: they bind a name that is needed, or set up what needed code reads.
+
+        What needed code calls itself is none of them: a cache fills as it is used.
+        """
+        found = {
             entry.piece.node.name
             for name in self.names
             for entry in self._binding(name)
             if _binds_when_called(entry, name)
         }
+        functions = {
+            entry.piece.node.name: entry
+            for entry in self.submission.entries
+            if entry.piece.kind == "def" and not entry.owner and entry.unit not in self.without
+        }
+        while True:
+            more = {
+                name
+                for name, entry in functions.items()
+                if name not in self.names
+                and name not in found
+                and (self._sets_up(entry) or not found.isdisjoint(entry.piece.reads))
+            }
+            if not more:
+                return found
+            found |= more
 
     def unknown(self) -> bool:
         """Whether a name is read that no cell binds that could be read."""

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tinytorch.grading.reading import calls, effects
+from tinytorch.grading.reading import effects
 from tinytorch.grading.reading.cells import walk
 from tinytorch.grading.reading.scopes import Node
 
@@ -32,24 +32,14 @@ class Piece:
     sized: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)  # of sizes, by their names
     weighted: list[tuple[str, int]] = field(default_factory=list)  # sums of products: what, line
     compiled_operators: list[tuple[str, int]] = field(default_factory=list)  # `*`, `**` below Numba's `njit`
-    opened: list[Node] = field(default_factory=list)  # calls of `open`
-    shell: list[str] = field(default_factory=list)  # texts of shell lines and other programs' arguments
     hidden: list[tuple[str, int]] = field(default_factory=list)  # ways around reading: what, line
     members: list[Piece] = field(default_factory=list)  # of a class
     owns: set[str] = field(default_factory=set)  # attributes that it gives to objects of its own
-    calls: calls.Calls = field(default_factory=calls.Calls)
     effects: effects.Effects = field(default_factory=effects.Effects)
     aliases: dict[str, list[Node]] = field(default_factory=dict)  # name: what it is another name for
     rigid: bool = False  # what it binds cannot be changed from elsewhere
-    flat: bool = False  # a container of constants: it can be changed, its elements cannot
-    library: bool = False  # a class that inherits from one of a library
     unit: int = 1  # the line on which the statement begins that it is a part of, at the top of the cell
     magic: bool = False  # runs code that is read by itself, as `%%time` does
-
-    @property
-    def members_bound(self) -> set[str]:
-        """Of a statement of a class's body: the attributes that it gives to the class itself."""
-        return {self.node.name} if self.kind == "def" else self.owns
 
 
 def pieces_of(statements: list[Node]) -> Iterator[Piece]:

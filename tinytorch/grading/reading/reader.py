@@ -9,13 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain
 
 from tinytorch.grading.reading import changes, table
-from tinytorch.grading.reading.anywhere import refused_anywhere
-from tinytorch.grading.reading.calls import COMPILING
 from tinytorch.grading.reading.cells import Unreadable
-from tinytorch.grading.reading.facts import facts_of
+from tinytorch.grading.reading.facts import COMPILING, facts_of
 from tinytorch.grading.reading.library import Library
 from tinytorch.grading.reading.pieces import Piece
 from tinytorch.grading.reading.scopes import Node
@@ -30,10 +27,6 @@ PLAIN_DECORATORS = changes.COMPILERS - {"lru_cache", "cache"} | table.words(
     "staticmethod classmethod property contextmanager wraps overload abstractmethod streaming setter getter"
 )
 """What they return takes nothing in but calls."""
-PASSIVE = table.words(
-    "__init__ __post_init__ __call__ __repr__ __str__ __enter__ __exit__ __len__ __iter__ __next__ __new__"
-)
-"""Special methods that no operator hands another operand to."""
 MAKERS = changes.CONSTANT_MAKERS | changes.ARRAY_MAKERS | changes.COMPILERS
 
 
@@ -97,14 +90,11 @@ class Submission:
             base.id for entry in self.entries for base, _, _ in entry.piece.attributes
             if isinstance(base, ast.Name) and base.id in self.classes
         }  # fmt: skip
-        self.taken_apart = self.classes if any(map(_takes_apart, self.entries)) else self.unbound
         definitions = [entry for entry in self.entries if entry.piece.kind in ("def", "class")]
         self.defined = {entry.piece.node.name for entry in definitions}
         self.shadows = bool(self.defined & MAKERS)
         self.own_words = {name for entry in self.entries if entry.piece.kind != "import"
                           for name in (*entry.piece.binds, *entry.piece.owns)}  # fmt: skip
-        if any(name.startswith("__") and name not in PASSIVE for name in self.defined):
-            self.own_words.add(changes.OPERATORS)
         self._state: dict[str, bool] = {}
 
     def _add(self, label: str, source: str) -> None:
@@ -154,47 +144,11 @@ class Submission:
         kinds = {other.piece.kind for name in piece.reads for other in self.names.get(name, ())}
         return not piece.rigid or "class" in kinds or self.shadows or any(map(self.is_state, piece.reads))
 
-    def is_wrapped(self, name: str) -> bool:
-        """Whether this is a function that `njit`, `partial`, ... made: calls of it change nothing."""
-        return all(
-            changes.made_by(entry.piece.node) in changes.COMPILERS for entry in self.names.get(name, ())
-        )
-
-    def is_flat(self, name: str) -> bool:
-        """Whether that object's parts, at least, cannot be changed."""
-        return all(entry.piece.kind == "code" and entry.piece.flat for entry in self.names.get(name, ()))
-
-    def is_driver(self, name: str) -> bool:
-        """Whether this is an object of the package around loops: it keeps nothing that it is called with."""
-        return bool(self.names.get(name)) and all(map(self._binds_a_driver, self.names[name]))
-
-    def _binds_a_driver(self, entry: Entry) -> bool:
-        match getattr(entry.piece.node, "value", None):
-            case ast.Call(func=ast.Name(id=maker)):
-                return (
-                    self.paths(maker) <= changes.DRIVERS
-                    and len(self.names[maker]) == len(self.paths(maker)) == 1
-                )
-        return False
-
     @cached_property
     def compiles(self) -> bool:
         """Whether `njit` and its like are Numba's, whatever they are looked up on."""
         paths = {path for name in COMPILING for path in self.paths(name)}
         return not COMPILING & self.own_words and all(path.startswith("numba.") for path in paths)
-
-    @cached_property
-    def words(self) -> set[str]:
-        """All attributes and imported names of all cells."""
-        found = {name for entry in self.entries for _, name, _ in entry.piece.attributes}
-        return found | {part for entry in self.entries for module, name, _ in entry.piece.imports
-                        for part in (name or module).split(".")}  # fmt: skip
-
-    @cached_property
-    def problem(self) -> Finding | None:
-        """The first line beside which nobody can tell what a verdict rests on, if there is one."""
-        found = (Finding(entry.label, line, message) for entry, line, message in refused_anywhere(self))
-        return next(chain(self.unread, self.loads.values(), found), None)
 
     def is_member(self, base: Node, name: str) -> bool:
         """Whether this names a plain class of the submission's that has such an attribute itself."""
@@ -214,22 +168,6 @@ class Submission:
         methods = {key for member in found[0].piece.members if member.kind == "def" for key in member.owns}
         called = all(isinstance(node.parent, ast.Call) and node.parent.func is node for node in uses)
         return method in methods and called and name not in self.unbound
-
-    def is_own_object(self, node: Node) -> bool:
-        """Whether this module-level name stands for objects that the submission itself made, empty."""
-        if not isinstance(node, ast.Name) or node.whose.get(node.id) != "module":
-            return False
-        values = [getattr(entry.piece.node, "value", None) for entry in self.names.get(node.id, ())]
-        plain = {name for name in self.classes if self._is_plain_class(name)}
-        makers = plain | {"SimpleNamespace", "Namespace"}
-        return bool(values) and all(isinstance(v, ast.Call) and changes.called(v) in makers for v in values)
-
-    def _is_plain_class(self, name: str) -> bool:
-        """Whether calls of this class give an object of its own, and nothing else."""
-        found = self.names[name]
-        node = found[0].piece.node
-        special = any("__new__" in member.owns for member in found[0].piece.members)
-        return len(found) == 1 and not (node.bases or node.keywords or node.decorator_list or special)
 
     def path_of(self, node: Node, piece: Piece, depth: int = 8) -> str | None:
         """The dotted path of a library's object, as far as imports and other names for them tell."""
@@ -264,17 +202,6 @@ class Submission:
                 if path := self.path_of(value, entry.piece, depth - 1):
                     return path
         return None
-
-
-def _takes_apart(entry: Entry) -> bool:
-    """Whether methods are looked up on the type of an object: they may get something else for `self`."""
-    types = [value for values in entry.piece.aliases.values() for value in values]
-    types += [base for base, name, _ in entry.piece.attributes if not name.startswith("__")]
-    return "vars" in entry.piece.reads or any(
-        (isinstance(base, ast.Call) and changes.called(base) == "type")
-        or getattr(base, "attr", "") == "__class__"
-        for base in types
-    )
 
 
 def read_cells(cells: list, kernels: list[str], allow: list[str]) -> dict[str, dict]:

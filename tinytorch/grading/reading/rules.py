@@ -203,7 +203,7 @@ def needed_by(kernel: str, submission: Submission) -> tuple[Needed, Finding | No
     """
     without: set[Unit] = set()
     while True:
-        needed = Needed(kernel, submission, without)
+        needed = Needed([kernel], submission, without)
         findings = [finding for unit, finding in submission.loads.items() if unit in needed.units]
         findings += Rules(kernel, submission, needed).findings()
         for finding in findings:

@@ -152,18 +152,6 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _below(child)
 
 
-def bindings(function: Node) -> dict[str, list[Node]]:
-    """The nodes in a function by the name that each may bind; kept with the function."""
-    if not hasattr(function, "bindings"):
-        function.bindings = defaultdict(list)
-        for node in walk(function):
-            stored = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-            for place in ("arg", "name", "asname", *(["id"] if stored else [])):
-                if node is not function and isinstance(named := getattr(node, place, None), str):
-                    function.bindings[named].append(node)
-    return function.bindings
-
-
 def _arguments(args: ast.arguments) -> list[ast.arg]:
     return [*args.posonlyargs, *args.args, *filter(None, [args.vararg]), *args.kwonlyargs,
             *filter(None, [args.kwarg])]  # fmt: skip
