@@ -74,7 +74,7 @@ def read(
 class Basis:
     """The labels of the cells that a verdict rests on, their code, and whose checks run before its own.
 
-    code: for each of the cells, in order, what is the same whatever its comments say
+    code: of each of these cells what is the same whatever its comments say; both in the notebook's order
     """
 
     cells: tuple[str, ...]

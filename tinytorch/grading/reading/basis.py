@@ -21,7 +21,7 @@ from tinytorch.grading.reading.reader import DEEP, Entry, Submission
 from tinytorch.grading.reading.table import words
 
 SETTINGS = words(
-    "seterr seterrcall set_num_threads config environ putenv setrecursionlimit setswitchinterval seed "
+    "seterr set_num_threads config environ putenv setrecursionlimit setswitchinterval seed "
     "set_state filterwarnings simplefilter chdir umask set_start_method threadpool_limits setattr delattr "
     "register seterrcall excepthook displayhook unraisablehook addaudithook register_at_fork showwarning "
     "formatwarning addHandler addFilter basicConfig setLoggerClass overload overload_method "
@@ -29,7 +29,7 @@ SETTINGS = words(
 )
 """What changes more than the names in sight tell."""
 UNSEEN = words(
-    "globals locals vars exec eval compile execfile builtins __builtins__ __dict__ __globals__ __code__ "
+    "globals locals vars exec eval execfile builtins __builtins__ __dict__ __globals__ __code__ "
     "__closure__ __defaults__ __kwdefaults__ __wrapped__ cell_contents f_globals f_locals _getframe "
     "currentframe get_objects get_referents get_referrers settrace setprofile meta_path path_hooks modules "
     "ctypes runpy user_ns user_global_ns user_module push ex ev run_cell run_cell_async run_code "
@@ -46,7 +46,7 @@ OUTSIDE = words(
 def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[str, dict | None]:
     """For each kernel the `cells` that its verdict rests on, their `code`, and whose `checks` run first.
 
-    `cells` are [label, source] in order, `graded` has [label, check] for each kernel in order. None where a
+    `cells` are [label, source], `graded` has [label, check] for each kernel in order. None where a
     verdict rests on more than code. Runs in the limited process; plain data in and out.
     """
     sys.setrecursionlimit(DEEP)
@@ -64,8 +64,12 @@ def bases(cells: list, graded: dict[str, list[str]], allow: list[str]) -> dict[s
             labels = {label for label, _ in cells}
         looks_outside = any(OUTSIDE & _mentions(entry.piece) for entry in submission.entries
                             if entry.label in labels)  # fmt: skip
-        code = [_code(source) for label, source in cells if label in labels]
-        basis = {"cells": sorted(labels), "code": code, "checks": before}
+        counting = [(each, source) for each, source in cells if each in labels]
+        basis = {
+            "cells": [each for each, _ in counting],
+            "code": [_code(source) for _, source in counting],
+            "checks": before,
+        }
         found[kernel] = None if looks_outside else basis
     return found
 

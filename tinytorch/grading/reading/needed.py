@@ -117,22 +117,20 @@ class Needed:
             for entry in self._binding(name)
             if _binds_when_called(entry, name)
         }
-        functions = {
-            entry.piece.node.name: entry
+        functions = [
+            entry
             for entry in self.submission.entries
             if entry.piece.kind == "def" and not entry.owner and entry.unit not in self.without
-        }
+        ]
         while True:
             more = {
-                name
-                for name, entry in functions.items()
-                if name not in self.names
-                and name not in found
-                and (self._sets_up(entry) or not found.isdisjoint(entry.piece.reads))
+                entry.piece.node.name
+                for entry in functions
+                if self._sets_up(entry) or not found.isdisjoint(entry.piece.reads)
             }
-            if not more:
+            if more <= found | self.names.keys():
                 return found
-            found |= more
+            found |= more - self.names.keys()
 
     def unknown(self) -> bool:
         """Whether a name is read that no cell binds that could be read."""

@@ -1,4 +1,4 @@
-"""Follows what a kernel can reach through all cells, and holds it against the table."""
+"""All code of a submission by the names that it binds, and the reading of it, kernel by kernel."""
 
 from __future__ import annotations
 
