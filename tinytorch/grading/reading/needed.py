@@ -15,7 +15,7 @@ from tinytorch.grading.reading.reader import Entry, Submission, Unit
 from tinytorch.grading.reading.table import STAR_SAFE
 
 SET_UP = ("whole", "deep", "handed")
-"""How a statement may change an object, as `changes.touch` says."""
+"""How a statement may change an object, as `changes.touch` says. Of a function, only the first counts."""
 OF_IPYTHON = ("display", "get_ipython")
 
 
@@ -99,10 +99,10 @@ class Needed:
             if runs and (self._sets_up(entry) or not setters.isdisjoint(entry.piece.reads)):
                 yield entry.unit
 
-    def _sets_up(self, entry: Entry) -> bool:
+    def _sets_up(self, entry: Entry, ways: Collection[str] = SET_UP) -> bool:
         """Whether this itself may change an object that needed code reads, as `kernel.calls = 0` does."""
         does = entry.piece.effects
-        state = (name for name, how in does.touched.items() if how in SET_UP and name in self.names)
+        state = (name for name, how in does.touched.items() if how in ways and name in self.names)
         parts = {getattr(target, "id", None) for target in does.stored}
         return any(map(self.submission.is_state, state)) or not parts.isdisjoint(self.names)
 
@@ -126,7 +126,7 @@ class Needed:
             more = {
                 entry.piece.node.name
                 for entry in functions
-                if self._sets_up(entry) or not found.isdisjoint(entry.piece.reads)
+                if self._sets_up(entry, SET_UP[:1]) or not found.isdisjoint(entry.piece.reads)
             }
             if more <= found | self.names.keys():
                 return found
