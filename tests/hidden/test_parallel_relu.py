@@ -24,6 +24,7 @@ from tinytorch.sandbox.inside.values import TensorValue
 
 LARGE = 1_200_007  # no multiple of any number of workers below
 HUGE = 4_400_009  # worth a second worker on any machine, from float32 on
+TRIES = 8  # where others compute, one thread may have done all before the next one gets a processor
 MARGIN = 0.2  # of the processor time of NumPy's: half of the work in a worker takes 0.7 to 1.2 of it
 
 
@@ -87,12 +88,16 @@ def test_workers_compute(kernels):
     assert_exact(kernels.parallel_relu(x, 2), relu(x))
     if usable_cores() < 2:
         return  # one core: there, falling back to one thread is right
-    with kernels.watched() as used:
-        result = kernels.parallel_relu(x, 2)
-    assert_exact(result, relu(x))
-    start = time.thread_time()
-    np.maximum(x, 0, out=np.empty_like(x))
-    assert used.workers_s > MARGIN * (time.thread_time() - start)
+
+    def share_of_workers() -> float:
+        with kernels.watched() as used:
+            result = kernels.parallel_relu(x, 2)
+        assert_exact(result, relu(x))
+        start = time.thread_time()
+        np.maximum(x, 0, out=np.empty_like(x))
+        return used.workers_s / (time.thread_time() - start)
+
+    assert any(share_of_workers() > MARGIN for _ in range(TRIES))
 
 
 def test_nan_infinity_and_negative_zero(kernels):
