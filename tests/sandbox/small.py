@@ -3,7 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tinytorch.course.module import Limits
+from tinytorch.sandbox import bubblewrap
+
+NEEDS_BUBBLEWRAP = pytest.mark.skipif(
+    bubblewrap.bubblewrap() is None, reason="bubblewrap does not work here: the sandbox cannot be tested"
+)
 
 LIMITS = Limits(
     call_wall_s=4,

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandbox.small import NEEDS_BUBBLEWRAP
 
 from tinytorch.course.errors import UserError
 from tinytorch.sandbox import bubblewrap, kinds
@@ -77,7 +78,7 @@ def test_a_wheel_without_its_program_leaves_the_systems(monkeypatch, tmp_path: P
     assert bubblewrap.bubblewrap.__wrapped__() is None
 
 
-@pytest.mark.skipif(bubblewrap.bubblewrap() is None, reason="bubblewrap does not work here")
+@NEEDS_BUBBLEWRAP
 def test_an_interpreter_by_a_relative_path_starts_its_sandbox(tmp_path: Path):
     code = (
         "from tinytorch.course.module import Limits\nfrom tinytorch.sandbox.zygote import Zygote\n"

@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sandbox.small import LIMITS, REPOSITORY, run
+from sandbox.small import LIMITS, NEEDS_BUBBLEWRAP, REPOSITORY, run
 
-from tinytorch.sandbox import bubblewrap, zygote
+from tinytorch.sandbox import zygote
 from tinytorch.sandbox.bubblewrap import stage
 
-pytestmark = pytest.mark.skipif(
-    bubblewrap.bubblewrap() is None, reason="bubblewrap does not work here: the sandbox cannot be tested"
-)
+pytestmark = NEEDS_BUBBLEWRAP
 
 
 @pytest.fixture

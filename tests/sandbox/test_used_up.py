@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from sandbox.small import LIMITS, run
+from sandbox.small import LIMITS, NEEDS_BUBBLEWRAP, run
 
-from tinytorch.sandbox import bubblewrap, zygote
+from tinytorch.sandbox import zygote
 from tinytorch.sandbox.faults import Died, Fault, OutOfTime
 
-pytestmark = pytest.mark.skipif(
-    bubblewrap.bubblewrap() is None, reason="bubblewrap does not work here: the sandbox cannot be tested"
-)
+pytestmark = NEEDS_BUBBLEWRAP
 
 
 @pytest.fixture

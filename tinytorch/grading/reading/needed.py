@@ -14,8 +14,9 @@ from tinytorch.grading.reading.library import is_builtin
 from tinytorch.grading.reading.reader import Entry, Submission, Unit
 from tinytorch.grading.reading.table import STAR_SAFE
 
-SET_UP = ("whole", "deep", "handed")
-"""How a statement may change an object, as `changes.touch` says. Of a function, only the first counts."""
+DIRECTLY = ("whole",)
+SET_UP = (*DIRECTLY, "deep", "handed")
+"""How code may change an object, as `changes.touch` says. Of a function only direct changes count."""
 OF_IPYTHON = ("display", "get_ipython")
 
 
@@ -126,7 +127,7 @@ class Needed:
             more = {
                 entry.piece.node.name
                 for entry in functions
-                if self._sets_up(entry, SET_UP[:1]) or not found.isdisjoint(entry.piece.reads)
+                if self._sets_up(entry, DIRECTLY) or not found.isdisjoint(entry.piece.reads)
             }
             if more <= found | self.names.keys():
                 return found
