@@ -139,12 +139,22 @@ time.sleep(9)
 """
 
 
+FIFTY_PROCESSES = """
+import os, time
+for _ in range(50):
+    if not os.fork():
+        time.sleep(9)
+        os._exit(0)
+time.sleep(9)
+"""
+
+
 def test_the_watchdog_alone_keeps_the_limits(submit, monkeypatch):
     """Where no control group is to be had, memory and processes are counted from outside."""
     monkeypatch.setattr(zygote.ControlGroup, "create", lambda: None)
     limits = replace(LIMITS, memory_mb=401, processes=40, call_wall_s=20)
     with pytest.raises((Died, BlockingIOError)):  # an ordinary user meets the kernel's own limit first
-        run(submit, "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(9)", limits=limits)
+        run(submit, FIFTY_PROCESSES, limits=limits)
     with pytest.raises(Died, match="memory"):
         run(submit, EAT_IN_FOUR_PROCESSES, limits=limits)
     files_without_names = """
