@@ -136,7 +136,7 @@ from tinytorch.hardware import (
 )
 from tinytorch.hardware.half import half_relu
 from tinytorch.hardware.int8 import multiply_quantized_tile, release_tiles
-from tinytorch.hardware.int8_product import LIMIT, Q_COLS, Int8Product, PackedWeights, quantizable, step_of
+from tinytorch.hardware.int8_product import Q_COLS, Int8Product, PackedWeights
 from tinytorch.hardware.memory import peak_memory
 from tinytorch.hardware.operands import (
     REAL_NUMBERS,
@@ -150,6 +150,7 @@ from tinytorch.hardware.operands import (
 from tinytorch.hardware.pool import worker_pool
 from tinytorch.hardware.product import BlockedProduct, part_of
 from tinytorch.hardware.pruned import PrunedProduct, PrunedWeights
+from tinytorch.hardware.scales import LIMIT, quantizable, step_of
 from tinytorch.hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile
 
 ArrayOrTensor = np.ndarray | Tensor
@@ -2595,9 +2596,9 @@ plt.show()
 # **Predict.** By how much is the int8 product faster than your float32 one? How large is its error,
 # relative to the largest number in the result: 10 %, 1 %, 0.1 %?
 
-# The rest is given, in `tinytorch/hardware/int8_product.py`: the scales, found in one pass, the panels, whose
-# look depends on the instruction that this CPU has, the threads. `_int8` (the last line of the cell) puts it
-# together with your three functions: one that quantizes a number, one with the loops over the tiles, and one
+# The rest is given, in `tinytorch/hardware/scales.py` and `int8_product.py`: the scales, found in one pass, the
+# panels, whose look depends on the instruction that this CPU has, the threads. `_int8` (the last line of the
+# cell) puts it together with your three functions: one that quantizes a number, one with the loops over the tiles, and one
 # that brings the sums back to floats.
 
 
@@ -3024,24 +3025,30 @@ predict("pruned / dense, 90 % zeros", None)
 def _scatter_row(a, starts, columns, values, c):
     """c += a times B, into zeros, for one row a: there is no vector to fill, so a loop over the weights is all.
 
-    Take the columns and values of a row of B as slices: their length then bounds the loop, whatever it writes.
+    Take a[k], and the columns and values of row k, out of the inner loop: what it writes cannot change them
+    then. An index may count from the end, so Numba looks at the sign of each; np.uint64(index) has none.
     """
     ### BEGIN SOLUTION
     for k in range(a.size):
-        row_columns, row_values = columns[starts[k] : starts[k + 1]], values[starts[k] : starts[k + 1]]
+        number, first, last = a[k], starts[k], starts[k + 1]
+        row_columns, row_values = columns[first:last], values[first:last]
         for p in range(row_columns.size):
-            c[row_columns[p]] += a[k] * row_values[p]
+            c[np.uint64(row_columns[p])] += number * row_values[p]
     ### END SOLUTION
 
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _gather_row(a, starts, ends, rows, values, c):
-    """c[j] = a times column j of B, which holds values[starts[j] : ends[j]], in the rows of the same places."""
+    """c[j] = a times column j of B, which holds values[starts[j] : ends[j]], in the rows of the same places.
+
+    Here too a slice bounds the loop, and an index without a sign lets vectors of numbers be gathered.
+    """
     ### BEGIN SOLUTION
     for j in range(c.size):
+        column_rows, column_values = rows[starts[j] : ends[j]], values[starts[j] : ends[j]]
         total = a.dtype.type(0)
-        for p in range(starts[j], ends[j]):
-            total += values[p] * a[rows[p]]
+        for p in range(column_rows.size):
+            total += a[np.uint64(column_rows[p])] * column_values[p]
         c[j] = total
     ### END SOLUTION
 

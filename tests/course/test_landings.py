@@ -36,9 +36,9 @@ MISTAKES = [
     ("one_row", "range(x.size - x.size % 8, x.size)", "range(x.size, x.size)",
      "turned: False\nThe number is wrong. It is 0"),
     ("tiled_product", "total = C[i, j]", "total = 0", "has only terms 16 to 23 (the last 8 of 24"),
-    ("pruned_row", "c[row_columns[p]] +=", "c[row_columns[p]] =",
+    ("pruned_row", "c[np.uint64(row_columns[p])] +=", "c[np.uint64(row_columns[p])] =",
      "It is the last weight of each column alone: is it = for +=?"),
-    ("pruned_row", "range(starts[j], ends[j])", "range(starts[j], ends[j] - 1)", "column j of B holds"),
+    ("pruned_row", "range(column_rows.size)", "range(column_rows.size - 1)", "column j of B holds"),
 ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from tinytorch.hardware import (
 )
 from ..hardware.half import half_relu
 from ..hardware.int8 import multiply_quantized_tile, release_tiles
-from ..hardware.int8_product import LIMIT, Q_COLS, Int8Product, PackedWeights, quantizable, step_of
+from ..hardware.int8_product import Q_COLS, Int8Product, PackedWeights
 from ..hardware.memory import peak_memory
 from tinytorch.hardware.operands import (
     REAL_NUMBERS,
@@ -41,6 +41,7 @@ from tinytorch.hardware.operands import (
 from ..hardware.pool import worker_pool
 from ..hardware.product import BlockedProduct, part_of
 from ..hardware.pruned import PrunedProduct, PrunedWeights
+from ..hardware.scales import LIMIT, quantizable, step_of
 from ..hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile
 
 ArrayOrTensor = np.ndarray | Tensor
@@ -678,24 +679,30 @@ def _quantized_relu_loop(x, step, result):
 def _scatter_row(a, starts, columns, values, c):
     """c += a times B, into zeros, for one row a: there is no vector to fill, so a loop over the weights is all.
 
-    Take the columns and values of a row of B as slices: their length then bounds the loop, whatever it writes.
+    Take a[k], and the columns and values of row k, out of the inner loop: what it writes cannot change them
+    then. An index may count from the end, so Numba looks at the sign of each; np.uint64(index) has none.
     """
     ### BEGIN SOLUTION
     for k in range(a.size):
-        row_columns, row_values = columns[starts[k] : starts[k + 1]], values[starts[k] : starts[k + 1]]
+        number, first, last = a[k], starts[k], starts[k + 1]
+        row_columns, row_values = columns[first:last], values[first:last]
         for p in range(row_columns.size):
-            c[row_columns[p]] += a[k] * row_values[p]
+            c[np.uint64(row_columns[p])] += number * row_values[p]
     ### END SOLUTION
 
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _gather_row(a, starts, ends, rows, values, c):
-    """c[j] = a times column j of B, which holds values[starts[j] : ends[j]], in the rows of the same places."""
+    """c[j] = a times column j of B, which holds values[starts[j] : ends[j]], in the rows of the same places.
+
+    Here too a slice bounds the loop, and an index without a sign lets vectors of numbers be gathered.
+    """
     ### BEGIN SOLUTION
     for j in range(c.size):
+        column_rows, column_values = rows[starts[j] : ends[j]], values[starts[j] : ends[j]]
         total = a.dtype.type(0)
-        for p in range(starts[j], ends[j]):
-            total += values[p] * a[rows[p]]
+        for p in range(column_rows.size):
+            total += a[np.uint64(column_rows[p])] * column_values[p]
         c[j] = total
     ### END SOLUTION
 

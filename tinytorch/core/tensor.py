@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -37,7 +38,7 @@ class Tensor(NDArrayOperatorsMixin):
     grad: np.ndarray | None = None  # not set by __init__, which every result of a kernel pays for
 
     def __init__(self, data: ArrayLike | Tensor, dtype: DTypeLike | None = None):
-        array = data if type(data) is np.ndarray and dtype is None else np.asarray(as_array(data), dtype)
+        array = data if type(data) is ndarray and dtype is None else np.asarray(as_array(data), dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not {array.dtype} (from {type(data).__name__})")
         self.data = array

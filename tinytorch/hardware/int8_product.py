@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
-from struct import Struct
 
 import numpy as np
 from numba import njit
@@ -26,7 +24,7 @@ from tinytorch.hardware.int8 import (
     weight_panels,
     weight_panels_shape,
 )
-from tinytorch.hardware.operands import contiguous
+from tinytorch.hardware.scales import INT8, finite, quantizable, scale_of, step_of, taken
 from tinytorch.hardware.share import apart, share
 from tinytorch.hardware.threads import helpers
 from tinytorch.hardware.workspace import panel_buffer
@@ -41,12 +39,7 @@ SLAB = 4
 """Panels of B whose sums are dequantized at once, while they are in the second-level cache."""
 BLOCK_BYTES = 16 * TILE.panel_bytes
 """Of the block of A, whose panels pass by each panel of B in turn."""
-LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
-INT8, INT32, FLOAT32, FLOAT64 = map(np.dtype, ("i1", "i4", "f4", "f8"))
-FLOAT_BITS = {  # by bytes: as integer, all bits but the sign, an integer's bits, the float that has them
-    4: (INT32, 2**31 - 1, Struct("i").pack, Struct("f").unpack),
-    8: (np.dtype("i8"), 2**63 - 1, Struct("q").pack, Struct("d").unpack),
-}
+INT32, FLOAT32, FLOAT64 = map(np.dtype, ("i4", "f4", "f8"))
 
 
 @dataclass(frozen=True)
@@ -59,58 +52,6 @@ class PackedWeights:
     dtype: np.dtype
 
 
-@njit(nogil=True)
-def _largest_bits(bits, magnitude):
-    """The largest bit pattern without its sign: as integers, floats sort the same, and max is SIMD."""
-    largest = magnitude & 0
-    for i in range(bits.size):
-        largest = max(largest, bits[i] & magnitude)
-    return largest
-
-
-def _absmax(array: np.ndarray) -> float:
-    """The largest magnitude in a contiguous float array; NaN or inf if there is one."""
-    integer, magnitude, bits_of, float_of = FLOAT_BITS[array.itemsize]
-    bits = _largest_bits(array.reshape(-1).view(integer), magnitude)
-    return float_of(bits_of(bits))[0]
-
-
-def _check_scale(scale: float, name: str) -> None:
-    """Refuse a scale that is not a positive, finite number."""
-    argument = "scale" if name == "x" else f"scale_{name}"
-    if not isinstance(scale, Real):
-        raise TypeError(f"{argument} must be a real number, not {scale!r}")
-    if not 0 < scale < np.inf:
-        raise ValueError(f"{argument} must be positive and finite, not {scale}")
-
-
-def quantizable(array: np.ndarray, scale: float | None, name: str):
-    """The operand as the loops take it (contiguous int8, float32 or float64), and its scale in that dtype.
-
-    int8 is quantized already and keeps the scale it came with, None included. A float without one gets
-    absmax / 127, or 1 where that is 0.
-
-    Raises:
-        ValueError: NaN or inf in the array, or a scale that is not positive and finite.
-        TypeError: a scale that is not a real number.
-    """
-    if scale is not None:
-        _check_scale(scale, name)
-    if array.dtype == INT8:
-        return contiguous(array), scale
-    dtype = FLOAT32 if array.dtype == FLOAT32 or array.dtype.char == "e" else FLOAT64
-    array = contiguous(array, dtype)
-    absmax = _absmax(array)
-    if not absmax < np.inf:
-        raise ValueError(f"{name} holds NaN or inf, which no integer can stand for")
-    return array, dtype.type(scale or absmax / 127 or 1) or np.finfo(dtype).tiny
-
-
-def step_of(array: np.ndarray, scale):
-    """What the loops divide by: the scale of floats, None for int8."""
-    return None if array.dtype == INT8 else scale
-
-
 class Int8Product:
     """A @ B in int8, made of three functions that somebody else has written.
 
@@ -121,16 +62,14 @@ class Int8Product:
 
     def __init__(self, quantize: Callable, multiply_block: Callable, dequantize: Callable):
         self.pack_columns = _pack_columns(quantize)
-        self.exact_piece, self.scaled_piece = _pieces(_pack_rows(quantize), multiply_block, dequantize)
+        self.exact, self.scaled = _products(_pack_rows(quantize), multiply_block, dequantize)
 
     def pack(self, B: np.ndarray, scale: float | None = None) -> PackedWeights:
         """Quantize B (K, N) and pack it into panels, for every product to come."""
         if B.ndim != 2:
             raise ValueError(f"weights have two dimensions, not the shape {B.shape}")
-        values, scale = quantizable(B, scale, "B")
         panels = weight_panels(*B.shape)
-        self._pack_into(panels, values, step_of(values, scale))
-        return PackedWeights(panels, B.shape, scale, B.dtype)
+        return PackedWeights(panels, B.shape, self._pack_into(panels, B, scale), B.dtype)
 
     def multiply(
         self,
@@ -140,48 +79,38 @@ class Int8Product:
         scale_B: float | None = None,
     ) -> np.ndarray:
         """A @ B, in the dtype that `quantized_matmul` gives. Packed weights have a scale of their own."""
-        (M, K), (_, N) = A.shape, B.shape
+        (M, K), N = A.shape, B.shape[1]
         dtype = FLOAT64 if FLOAT64 in (A.dtype, B.dtype) else FLOAT32
-        A, scale_A = quantizable(A, scale_A, "A")
+        A, given = taken(A, scale_A, "A")
         if isinstance(B, PackedWeights):
             panels, scale_B = B.panels, B.scale
         else:
-            values, scale_B = quantizable(B, scale_B, "B")
             panels = panel_buffer("int8 B", weight_panels_shape(K, N), TILE.b_dtype)
-            self._pack_into(panels, values, step_of(values, scale_B))
-        exact = scale_A is None and scale_B is None
-        scales = (float(scale_A or 1), float(scale_B or 1))
+            scale_B = self._pack_into(panels, B, scale_B)
+        exact = A.dtype == INT8 and scale_A is None and scale_B is None
         if K > MAX_INT32_DEPTH:
+            _, scale_A = quantizable(A, scale_A, "A")
             C = self._deep(A, step_of(A, scale_A), panels, N)
-            return C if exact else (C * scales[0] * scales[1]).astype(dtype)
+            return C if exact else (C * float(scale_A or 1) * float(scale_B or 1)).astype(dtype)
         C = np.empty((M, N), INT32 if exact else dtype)
-        if C.size and K:
-            self._blocks(A, step_of(A, scale_A), panels, C, *(() if exact else scales))
-        else:
+        if not C.size or not K:
+            quantizable(A, scale_A, "A")  # which says where it holds NaN or inf
             C[:] = 0  # a sum of nothing
+            return C
+        job, A_panels, sums_shape = _job(M, K, N, panels)
+        if exact:
+            self.exact(*job, A, None, panels, C, A_panels)
+        else:
+            sums = panel_buffer("int8 sums", sums_shape, INT32)
+            found = self.scaled(*job, A, given, panels, float(scale_B or 1), C, A_panels, sums)
+            finite(found, "A")
         return C
 
-    def _pack_into(self, panels: np.ndarray, values: np.ndarray, step) -> None:
-        depth = (panels.shape[2] - 1) * Q_GROUP
-        for chunk in range(len(panels)):
-            self.pack_columns(values[chunk * depth : (chunk + 1) * depth], step, panels[chunk])
-
-    def _blocks(self, A: np.ndarray, step, panels: np.ndarray, C: np.ndarray, *scales: float) -> None:
-        """C = A @ B (times the scales), in blocks of rows that stay in the L2 cache, on all threads."""
-        rows, K = A.shape
-        chunks, _, lines, _, _ = panels.shape
-        worth = rows * K * C.shape[1] // LEAST_FOR_MEMBER
-        mailbox, members = helpers(worth) if worth > 1 else (None, 1)
-        pieces, high, shape, sums_shape = _cut(-(-rows // Q_ROWS), chunks, (lines - 1) * Q_GROUP, members)
-        given = (high, A, step, panels, C, panel_buffer("int8 A", shape, TILE.a_dtype))
-        if scales:
-            given = (*given, panel_buffer("int8 sums", sums_shape, INT32), *scales)
-        compute = self.scaled_piece if scales else self.exact_piece
-        if members > 1:
-            _share(mailbox, pieces, compute, given)
-        else:
-            for piece in range(pieces):
-                compute(0, piece, *given)
+    def _pack_into(self, panels: np.ndarray, B: np.ndarray, scale: float | None) -> float | None:
+        """Quantize B into panels; its scale."""
+        B, given = taken(B, scale, "B")
+        found = self.pack_columns(B, given, panels)
+        return scale if B.dtype == INT8 else finite(found, "B")
 
     def _deep(self, A: np.ndarray, step, panels: np.ndarray, N: int) -> np.ndarray:
         """Past the depth that int32 can hold: exact products of parts of the depth, added in int64."""
@@ -189,31 +118,35 @@ class Int8Product:
         part = MAX_INT32_DEPTH // depth
         C = np.zeros((A.shape[0], N), np.int64)
         for chunk in range(0, len(panels), part):
-            columns = contiguous(A[:, chunk * depth : (chunk + part) * depth])
+            columns = A[:, chunk * depth : (chunk + part) * depth].copy()
             product = np.empty(C.shape, np.int32)
-            self._blocks(columns, step, panels[chunk : chunk + part], product)
+            some = panels[chunk : chunk + part]
+            job, A_panels, _ = _job(len(A), columns.shape[1], N, some)
+            self.exact(*job, columns, step, some, product, A_panels)
             C += product
         return C
 
 
+def _job(rows: int, K: int, N: int, panels: np.ndarray) -> tuple:
+    """What `_products` begin with (threads, pieces, tiles in each), panels for A, and the shape of sums."""
+    mailbox, members = helpers(rows * K * N // LEAST_FOR_MEMBER or 1)
+    pieces, high, shape, sums_shape = _cut(rows, panels.shape, members)
+    return (mailbox, pieces, high), panel_buffer("int8 A", shape, TILE.a_dtype), sums_shape
+
+
 @lru_cache(maxsize=1024)
-def _cut(tiles: int, chunks: int, depth: int, members: int) -> tuple:
-    """How many pieces so many tiles of rows are cut into, tiles in each, and shapes of panels and sums."""
+def _cut(rows: int, shape_B: tuple[int, ...], members: int) -> tuple:
+    """How many pieces so many rows are cut into, tiles in each, and shapes of A's panels and of sums."""
+    tiles, chunks, depth = -(-rows // Q_ROWS), shape_B[0], (shape_B[2] - 1) * Q_GROUP
     pieces = max(1, round(tiles * Q_ROWS * chunks * depth / BLOCK_BYTES))
     high = -(-tiles // (max(pieces, PIECES_PER_MEMBER * members) if members > 1 else pieces))
     panels, sums = (members, chunks, high, Q_ROWS, depth), (members, high * Q_ROWS, SLAB * Q_COLS)
     return -(-tiles // high), high, panels, sums
 
 
-@njit(nogil=True)
-def _share(mailbox, pieces, compute, given):
-    """Each piece of a product by the next thread that is free."""
-    share(mailbox, pieces, compute, given)
-
-
-def _pieces(pack_rows: Callable, multiply_block: Callable, dequantize: Callable) -> tuple[Callable, Callable]:
-    """`high` tiles of rows of C = A @ B in a worker's own panels: in int32, and times both scales, by way of
-    the worker's own sums."""
+def _products(pack_rows: Callable, multiply_block: Callable, dequantize: Callable) -> tuple:
+    """C = A @ B, `high` tiles of rows by the next thread that is free, in its own panels: in int32, and times
+    both scales, by way of its own sums."""
 
     @njit(nogil=True)
     def pack(worker, top, bottom, A, step, panels, A_panels):
@@ -236,7 +169,19 @@ def _pieces(pack_rows: Callable, multiply_block: Callable, dequantize: Callable)
             apart(multiply_block, (A_panels[worker], panels, left, A.shape[1], sums[worker, : len(block)]))
             apart(dequantize, (sums[worker], scale_A, scale_B, block, left * Q_COLS))
 
-    return exact_piece, scaled_piece
+    @njit(nogil=True)
+    def exact(mailbox, pieces, high, A, step, panels, C, A_panels):
+        share(mailbox, pieces, exact_piece, (high, A, step, panels, C, A_panels))
+
+    @njit(nogil=True)
+    def scaled(mailbox, pieces, high, A, scale, panels, scale_B, C, A_panels, sums):
+        step, scale_A = scale_of(A, scale)
+        given = (high, A, step, panels, C, A_panels, sums, scale_A, scale_B)
+        if scale_A == scale_A:  # what is no number, a quantizing function need not know
+            share(mailbox, pieces, scaled_piece, given)
+        return scale_A
+
+    return exact, scaled
 
 
 def _pack_rows(quantize: Callable) -> Callable:
@@ -255,25 +200,30 @@ def _pack_rows(quantize: Callable) -> Callable:
 
 
 def _pack_columns(quantize: Callable) -> Callable:
-    """The loop that quantizes B into panels (panels, depth / group + 1, cols, group)."""
+    """The loop that quantizes B into panels (chunks, panels, depth / group + 1, cols, group)."""
 
     @njit(nogil=True)
-    def pack_columns(B, step, panels):
-        count, lines, cols, _ = panels.shape
+    def pack_columns(B, scale, panels):
+        step, found = scale_of(B, scale)
+        chunks, count, lines, cols, _ = panels.shape
         strip = np.zeros((Q_GROUP, count * cols), panels.dtype)  # a group of rows of B
-        for g in range(lines - 1):
+        for line in range(chunks * (lines - 1) if found == found else 0):
+            chunk, g = divmod(line, lines - 1)
             for t in range(Q_GROUP):
-                if g * Q_GROUP + t < B.shape[0]:
-                    row, quantized = B[g * Q_GROUP + t], strip[t]
+                if line * Q_GROUP + t < B.shape[0]:
+                    row, quantized = B[line * Q_GROUP + t], strip[t]
                     for c in range(row.size):
                         quantized[c] = quantize(row[c], step)
                 else:
                     strip[t] = 0
             for j in range(count):
+                panel = panels[chunk, j]
                 for c in range(Q_COLS):
                     for t in range(Q_GROUP):
-                        panels[j, g, c, t] = strip[t, j * Q_COLS + c]
-        for j in range(count):
-            finish_panel(panels, j)
+                        panel[g, c, t] = strip[t, j * Q_COLS + c]
+        for chunk in range(chunks):
+            for j in range(count):
+                finish_panel(panels[chunk], j)
+        return found
 
     return pack_columns

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-MAX_INT64 = np.iinfo(np.int64).max
+INT64 = np.dtype(np.int64)
+MAX_INT64 = np.iinfo(INT64).max
 REAL_NUMBERS = frozenset(map(np.dtype, "bBhHiIlLqQefd"))
 """Integers and floats up to 64 bits, in native byte order."""
 
@@ -26,14 +27,14 @@ def real_numbers(array: np.ndarray, name: str = "x") -> np.ndarray:
 def widths(*dtypes: np.dtype) -> tuple[np.dtype, np.dtype]:
     """The dtype to compute in (float32 for float16, int64 for integers), and that of the result."""
     result = np.result_type(*dtypes)
-    result = result if result.kind == "f" else np.dtype(np.int64)
+    result = result if result.kind == "f" else INT64
     return np.dtype(np.float32) if result == np.float16 else result, result
 
 
 def computing_dtypes(A: np.ndarray, B: np.ndarray) -> tuple[np.dtype, np.dtype]:
     """`widths` of two operands. ValueError where an unsigned number would wrap around in int64."""
     found = widths(A.dtype, B.dtype)
-    if found[1].kind != "f":
+    if found[1] is INT64:
         check_int64(A, B)
     return found
 

@@ -52,7 +52,7 @@ MODULES = words(
     tinytorch.hardware.blocks tinytorch.hardware.half tinytorch.hardware.panels tinytorch.hardware.tile
     tinytorch.hardware.turn tinytorch.hardware.lanes tinytorch.hardware.grid tinytorch.hardware.memory
     tinytorch.hardware.operands tinytorch.hardware.pool tinytorch.hardware.product
-    tinytorch.hardware.int8_product tinytorch.hardware.pruned
+    tinytorch.hardware.int8_product tinytorch.hardware.pruned tinytorch.hardware.scales
     """
 )
 """Modules that a kernel may import, or import names of `NAMES` from."""
@@ -224,7 +224,7 @@ _TINYTORCH = """
     fitting peak_memory worker_pool BlockedProduct part_of
     columns row_major Int8Product PackedWeights quantizable
     step_of LIMIT Q_ROWS Q_COLS Q_GROUP Q_OFFSET PrunedProduct PrunedWeights of memory operands pool
-    product int8_product pruned lanes grid
+    product int8_product pruned scales lanes grid
     blocks half panels tile turn
     int8 int8_tile float_tile sparse_tile stream threads workspace prefetch
     rows cols group offset depth_step panel_bytes a_dtype b_dtype path vendor features cores
