@@ -6,12 +6,15 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from tinytorch.bench.bounds import share_of_bound
 from tinytorch.bench.cases import Row
 from tinytorch.hardware import cpu
 
 INCHES_PER_ROW = 0.24
+MARKS = (1, 2, 3, 5, 7)
+"""Which multiples of a power of ten have a number at the axis."""
 ROW_END = ("axes fraction", "data")
 """Where a note stands: across by the width of the picture, down by the row."""
 
@@ -39,8 +42,10 @@ def draw(axes: Axes, rows: list[Row]) -> None:
             beside = (1.01, place)
             axes.annotate(f"{share:.0%} of {row.bound}", beside, xycoords=ROW_END, va="center", fontsize=7)
     axes.axvline(1, color="0.6", linewidth=0.8)
+    axes.set_xscale("log", subs=())
+    axes.xaxis.set_major_locator(LogLocator(subs=MARKS))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set(
-        xscale="log",
         xlabel="times as fast as the peer (circle: measured, filled where the target, the stroke, is met)",
         title=f"{cpu().name}\nright: share of what operations or bytes allow (over 100 %: from a cache)",
         ylim=(-1, len(rows)),
