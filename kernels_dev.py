@@ -2598,8 +2598,8 @@ plt.show()
 
 # The rest is given, in `tinytorch/hardware/scales.py` and `int8_product.py`: the scales, found in one pass, the
 # panels, whose look depends on the instruction that this CPU has, the threads. `_int8` (the last line of the
-# cell) puts it together with your three functions: one that quantizes a number, one with the loops over the tiles, and one
-# that brings the sums back to floats.
+# cell) puts it together with your three functions: one that quantizes a number, one with the loops over the
+# tiles, and one that brings the sums back to floats.
 
 
 # %% nbgrader={"grade": false, "grade_id": "quantized_matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numba import njit
+from numba.core.errors import TypingError
 
 from tinytorch.hardware.scales import quantizable, scale_of, step_of
 
@@ -78,6 +79,12 @@ def test_int8_is_divided_by_nothing():
     q = np.array([-128, 5], np.int8)
     assert found(q, 0.0) == (None, 1) and found(q, 0.25) == (None, 0.25)
     assert quantizable(q, None, "x")[1] is None and step_of(q, 0.25) is None
+
+
+@pytest.mark.parametrize("x", [np.ones((4, 4))[:, ::2], np.ones(3, np.int16), np.ones(3, complex)])
+def test_what_it_cannot_read_does_not_compile(x):
+    with pytest.raises(TypingError, match="scale_of: x must be a C-contiguous array"):
+        found(x, 0.0)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, *FLOATS])

@@ -24,7 +24,16 @@ from tinytorch.hardware.int8 import (
     weight_panels,
     weight_panels_shape,
 )
-from tinytorch.hardware.scales import INT8, finite, quantizable, scale_of, step_of, taken
+from tinytorch.hardware.scales import (
+    FLOAT32,
+    FLOAT64,
+    INT8,
+    finite,
+    quantizable,
+    scale_of,
+    step_of,
+    taken,
+)
 from tinytorch.hardware.share import apart, share
 from tinytorch.hardware.threads import helpers
 from tinytorch.hardware.workspace import panel_buffer
@@ -39,7 +48,7 @@ SLAB = 4
 """Panels of B whose sums are dequantized at once, while they are in the second-level cache."""
 BLOCK_BYTES = 16 * TILE.panel_bytes
 """Of the block of A, whose panels pass by each panel of B in turn."""
-INT32, FLOAT32, FLOAT64 = map(np.dtype, ("i4", "f4", "f8"))
+INT32 = np.dtype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """From numbers to int8: how an operand is taken, and the scale that its numbers are divided by.
 
-values, scale = quantizable(x, None, "x")     contiguous, of a dtype that loops are compiled for
-step = step_of(values, scale)                 what such a loop divides by
-step, scale = scale_of(x, 0.0)                both, found in compiled code
+    values, scale = quantizable(x, None, "x")     contiguous, of a dtype that loops are compiled for
+    step = step_of(values, scale)                 what such a loop divides by
+    step, scale = scale_of(x, 0.0)                both, in an `@njit` function
+
+int8 is quantized already: it is divided by nothing, and has a scale only where one is given.
 """
 
 import math
@@ -13,6 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.core.types.containers import Tuple
 from numba.extending import intrinsic
 
@@ -33,6 +36,12 @@ def scale_of(typingctx, x, scale):
     An instruction for `@njit` functions. It is `scale`, or where that is 0 absmax / 127, or 1 where that is 0
     too; NaN where x holds NaN or inf. int8 is divided by nothing (None), and has a scale all the same.
     """
+    if (
+        not isinstance(x, types.Array)
+        or x.layout != "C"
+        or str(x.dtype) not in ("int8", "float32", "float64")
+    ):
+        raise TypingError(f"scale_of: x must be a C-contiguous array of int8, float32 or float64, not {x}")
     floats = isinstance(x.dtype, types.Float)
     result = Tuple((x.dtype if floats else types.none, types.float64))
 
