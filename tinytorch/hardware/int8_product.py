@@ -88,7 +88,7 @@ class Int8Product:
         scale_B: float | None = None,
     ) -> np.ndarray:
         """A @ B, in the dtype that `quantized_matmul` gives. Packed weights have a scale of their own."""
-        (M, K), N = A.shape, B.shape[1]
+        (M, K), (_, N) = A.shape, B.shape
         dtype = FLOAT64 if FLOAT64 in (A.dtype, B.dtype) else FLOAT32
         A, given = taken(A, scale_A, "A")
         if isinstance(B, PackedWeights):
