@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numba import njit
 from numba.core.errors import TypingError
 
+from tinytorch.hardware.int8_product import Int8Product
 from tinytorch.hardware.scales import quantizable, scale_of, step_of
 
 FLOATS = [np.float32, np.float64]
@@ -73,6 +74,36 @@ def test_it_is_never_zero():
     """Where float32 cannot hold absmax / 127."""
     smallest = np.full(3, np.finfo(np.float32).smallest_subnormal)
     assert found(smallest, 0.0)[0] == np.finfo(np.float32).tiny
+
+
+@njit
+def numbers_only(x, step):
+    if x != x:
+        raise AssertionError("a NaN arrived")
+    return np.int32(x)
+
+
+@njit
+def no_sums(A_panels, B_panels, left, K, C):
+    pass
+
+
+@njit
+def no_result(sums, scale_A, scale_B, C, left):
+    pass
+
+
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_a_product_hands_no_nan_to_its_quantizing_function(scale):
+    product, good, bad = (
+        Int8Product(numbers_only, no_sums, no_result),
+        np.ones((2, 2)),
+        np.full((2, 2), np.nan),
+    )
+    with pytest.raises(ValueError, match="A holds NaN or inf"):
+        product.multiply(bad, scale, good)
+    with pytest.raises(ValueError, match="B holds NaN or inf"):
+        product.multiply(good, None, bad, scale)
 
 
 def test_int8_is_divided_by_nothing():

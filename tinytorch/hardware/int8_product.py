@@ -28,11 +28,11 @@ from tinytorch.hardware.scales import (
     FLOAT32,
     FLOAT64,
     INT8,
-    finite,
+    finite_scale,
+    loop_operand,
     quantizable,
     scale_of,
     step_of,
-    taken,
 )
 from tinytorch.hardware.share import apart, share
 from tinytorch.hardware.threads import helpers
@@ -90,7 +90,7 @@ class Int8Product:
         """A @ B, in the dtype that `quantized_matmul` gives. Packed weights have a scale of their own."""
         (M, K), (_, N) = A.shape, B.shape
         dtype = FLOAT64 if FLOAT64 in (A.dtype, B.dtype) else FLOAT32
-        A, given = taken(A, scale_A, "A")
+        A, given = loop_operand(A, scale_A, "A")
         if isinstance(B, PackedWeights):
             panels, scale_B = B.panels, B.scale
         else:
@@ -106,20 +106,20 @@ class Int8Product:
             quantizable(A, scale_A, "A")  # which says where it holds NaN or inf
             C[:] = 0  # a sum of nothing
             return C
-        job, A_panels, sums_shape = _job(M, K, N, panels)
+        plan, A_panels, sums_shape = _plan(M, K, N, panels)
         if exact:
-            self.exact(*job, A, None, panels, C, A_panels)
+            self.exact(*plan, A, None, panels, C, A_panels)
         else:
             sums = panel_buffer("int8 sums", sums_shape, INT32)
-            found = self.scaled(*job, A, given, panels, float(scale_B or 1), C, A_panels, sums)
-            finite(found, "A")
+            found = self.scaled(*plan, A, given, panels, float(scale_B or 1), C, A_panels, sums)
+            finite_scale(found, "A")
         return C
 
     def _pack_into(self, panels: np.ndarray, B: np.ndarray, scale: float | None) -> float | None:
         """Quantize B into panels; its scale."""
-        B, given = taken(B, scale, "B")
+        B, given = loop_operand(B, scale, "B")
         found = self.pack_columns(B, given, panels)
-        return scale if B.dtype == INT8 else finite(found, "B")
+        return scale if B.dtype == INT8 else finite_scale(found, "B")
 
     def _deep(self, A: np.ndarray, step, panels: np.ndarray, N: int) -> np.ndarray:
         """Past the depth that int32 can hold: exact products of parts of the depth, added in int64."""
@@ -130,13 +130,13 @@ class Int8Product:
             columns = A[:, chunk * depth : (chunk + part) * depth].copy()
             product = np.empty(C.shape, np.int32)
             some = panels[chunk : chunk + part]
-            job, A_panels, _ = _job(len(A), columns.shape[1], N, some)
-            self.exact(*job, columns, step, some, product, A_panels)
+            plan, A_panels, _ = _plan(len(A), columns.shape[1], N, some)
+            self.exact(*plan, columns, step, some, product, A_panels)
             C += product
         return C
 
 
-def _job(rows: int, K: int, N: int, panels: np.ndarray) -> tuple:
+def _plan(rows: int, K: int, N: int, panels: np.ndarray) -> tuple:
     """What `_products` begin with (threads, pieces, tiles in each), panels for A, and the shape of sums."""
     mailbox, members = helpers(rows * K * N // LEAST_FOR_MEMBER or 1)
     pieces, high, shape, sums_shape = _cut(rows, panels.shape, members)

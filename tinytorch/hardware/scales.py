@@ -23,7 +23,7 @@ from tinytorch.hardware.llvm import I32, I64
 
 LIMIT = np.float32(127)  # float32, so that the arithmetic keeps the dtype of the operand
 INT8, FLOAT32, FLOAT64 = map(np.dtype, ("i1", "f4", "f8"))
-TAKEN = {"b": INT8, "e": FLOAT32, "f": FLOAT32}
+LOOP_DTYPES = {"b": INT8, "e": FLOAT32, "f": FLOAT32}
 """What numbers of a dtype (by its letter) are taken as; others as float64."""
 DOUBLE = ir.DoubleType()
 F64 = partial(ir.Constant, DOUBLE)
@@ -49,11 +49,11 @@ def scale_of(typingctx, x, scale):
         step, scale = context.get_dummy_value(), args[1]
         if floats:
             absmax = _absmax(builder, context.make_array(x)(context, builder, args[0]))
-            finite = builder.fcmp_ordered("<", absmax, F64(math.inf))
+            is_finite = builder.fcmp_ordered("<", absmax, F64(math.inf))
             scale = _unless_zero(builder, scale, builder.fdiv(absmax, F64(127)))
         scale = _unless_zero(builder, scale, F64(1))
         if floats:
-            step = _narrowed(builder, builder.select(finite, scale, F64(math.nan)), x.dtype)
+            step = _narrowed(builder, builder.select(is_finite, scale, F64(math.nan)), x.dtype)
             scale = _widened(builder, step)
         return context.make_tuple(builder, result, (step, scale))
 
@@ -117,23 +117,27 @@ def quantizable(array: np.ndarray, scale: float | None, name: str):
         ValueError: NaN or inf in the array, or a scale that is not positive and finite.
         TypeError: a scale that is not a real number.
     """
-    array, given = taken(array, scale, name)
+    array, given = loop_operand(array, scale, name)
     if array.dtype == INT8:
         return array, scale
-    return array, array.dtype.type(finite(_scale(array.reshape(-1), given), name))
+    return array, array.dtype.type(finite_scale(_scale(array.reshape(-1), given), name))
 
 
-def taken(array: np.ndarray, scale: float | None, name: str) -> tuple[np.ndarray, float]:
-    """The operand as the loops take it, and a scale that they may go by, 0 where they have to find one."""
+def loop_operand(array: np.ndarray, scale: float | None, name: str) -> tuple[np.ndarray, float]:
+    """The operand as the loops take it, and a scale that they may go by, 0 where they have to find one.
+
+    Loops compile once per dtype, for writable arrays: what is read-only is copied. A view of each operand, as
+    `contiguous` makes one, is what small products would feel.
+    """
     if scale is not None:
         _check_scale(scale, name)
-    dtype = TAKEN.get(array.dtype.char, FLOAT64)
+    dtype = LOOP_DTYPES.get(array.dtype.char, FLOAT64)
     if array.dtype is not dtype or not array.flags.carray:
-        array = np.array(array, dtype, order="C")  # of one kind, so that loops compile once per dtype
+        array = np.array(array, dtype, order="C")
     return array, float(scale or 0)
 
 
-def finite(scale: float, name: str) -> float:
+def finite_scale(scale: float, name: str) -> float:
     """`scale`, or ValueError for the NaN that an operand with NaN or inf has."""
     if scale != scale:
         raise ValueError(f"{name} holds NaN or inf, which no integer can stand for")
