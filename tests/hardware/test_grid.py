@@ -1,11 +1,14 @@
 """One kernel on CPU threads and on a CUDA device (here mostly its simulator): the same numbers."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinytorch.hardware import cuda_device, launch, set_num_threads
+from tinytorch.hardware import cpu, cuda_device, launch, set_num_threads
+from tinytorch.hardware.grid import _blocks_loop
 
 SIDE = 4  # of the tiles of the product
 
@@ -56,6 +59,31 @@ def test_every_number_is_met_whatever_the_grid(size, lanes, workers, dtype):
     finally:
         set_num_threads(None)
     np.testing.assert_array_equal(out, np.maximum(x, 0))
+
+
+def look_up(block, lane, lanes, x, table, out):
+    i = block * lanes + lane
+    if i < x.size:
+        out[i] = table[x[i]]
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 200])
+def test_arrays_of_several_lengths(size):
+    """A table that is shorter than the numbers, results that are fewer or more than lanes, a strided x."""
+    x, table = np.repeat(np.arange(size) % 5, 2)[::2], np.array([3, 1, 4, 1, 5])
+    out = np.full(300, -1)
+    launch(look_up, 4, 64)(x, table, out)
+    np.testing.assert_array_equal(out[:size], table[x])
+    assert (out[size:] == -1).all()
+
+
+@pytest.mark.skipif(cpu().vector_bytes < 64, reason="no masked stores without AVX-512")
+def test_blocks_inside_the_array_are_stored_without_masks():
+    x, out = np.ones(2560, np.float32), np.empty(2560, np.float32)
+    loop = _blocks_loop.__wrapped__((relu,))  # not the one of other tests, compiled for other dtypes too
+    loop(0, 10, 256, (x, out))
+    [code] = loop.inspect_asm().values()
+    assert re.search(r"vmovups\s+%[yz]mm\d+, -?\d*\(%\w+,%\w+,4\)$", code, re.MULTILINE)
 
 
 def test_each_lane_of_each_block_runs_once():

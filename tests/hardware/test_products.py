@@ -1,13 +1,16 @@
 """`cache_friendly_matmul` by every way that it may take, against exact sums: at the sizes where the way
 changes, in every layout of the operands, and with NaN and infinity."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.kernels import cache_friendly_matmul
-from tinytorch.hardware import in_place_depth, set_num_threads, tile_shape
+from tinytorch.hardware import blocks, cpu, in_place_depth, set_num_threads, tile_shape
 from tinytorch.hardware.blocks import IN_PLACE_DEPTH, IN_PLACE_TILES
 
 ROWS, COLS = tile_shape(np.float32)
@@ -43,11 +46,22 @@ def test_sizes_around_each_tile_and_each_switch(dtype, M):
 
 
 @pytest.mark.parametrize(
-    "shape", [(32, 700, 900), (33, 700, 900), (3, 1030, 1031), (500, 20, 7), (7, 33, 5000)]
+    "shape",
+    [
+        (32, 700, 900),
+        (33, 700, 900),
+        (3, 1030, 1031),
+        (500, 20, 7),
+        (7, 33, 5000),
+        (200, 260, 300),
+        (512, 512, 512),
+        (513, 512, 512),
+        (60, 1100, 240),
+    ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_few_rows_of_a_large_product(dtype, shape):
-    """In place in several parts of the depth, and one row more, packed."""
+def test_in_place_and_packed(dtype, shape):
+    """In place in several parts of the depth, and one row more, packed; as large as a second-level cache."""
     M, K, N = shape
     assert_exact(whole_numbers((M, K), dtype), whole_numbers((K, N), dtype))
 
@@ -57,6 +71,22 @@ def test_the_switch_is_where_these_tests_look():
     assert in_place_depth(IN_PLACE_TILES * ROWS, 4096, 4096, float32) == IN_PLACE_DEPTH
     assert in_place_depth(IN_PLACE_TILES * ROWS + 1, 4096, 4096, float32) == 0
     assert in_place_depth(10_000, 8, 8, float32) > 8
+
+
+@pytest.mark.parametrize(
+    ("maker", "in_place"), [("AuthenticAMD", True), ("GenuineIntel", False), (None, False)]
+)
+def test_what_the_second_level_cache_holds_is_read_in_place_on_amd(monkeypatch, maker, in_place):
+    float64 = np.dtype(np.float64)
+    side = math.isqrt(cpu().caches[1] // 8)
+    monkeypatch.setattr(blocks, "cpu", lambda: replace(cpu(), vendor=maker))
+    in_place_depth.cache_clear()
+    try:
+        assert (in_place_depth(side, side, side, float64) > 0) == in_place
+        assert in_place_depth(side + 1, side, side, float64) == 0
+        assert in_place_depth(side, side, side + 1, float64) == 0
+    finally:
+        in_place_depth.cache_clear()
 
 
 @settings(max_examples=150, deadline=None)

@@ -39,6 +39,12 @@ INT8_PACKED: dict[Shape, float] = {
 """Floats times int8 weights that are packed once, and the least ratio to NumPy in float32."""
 INT8_GIVEN = {64: 0.7, 512: 1.0, 1024: 1.0, 2048: 1.0}
 """Squares of int8, packed at each call, and the least ratio to torch._int_mm."""
+PRUNED: list[tuple[Shape, float, str, float]] = [
+    ((1, 1024, 1024), 0.9, "csc", 1.0),
+    ((256, 1024, 1024), 0.5, "packed", 0.7),
+]
+FORMS = {"csc": "by columns", "packed": "B packed once"}
+"""Pruned weights: shape, zeros and form, and the least ratio to NumPy's dense product."""
 RELUS = {1: 0.8, 100: 0.8, 1000: 0.9}
 """Numbers in the array, and the least ratio to np.maximum."""
 TWO_THREADS = {256: 0.85, 512: 0.9, 1024: 0.95, 2048: 0.95}
@@ -77,6 +83,9 @@ def shapes(kernels: ModuleType, threads: int) -> list[Case]:
     for rows in (1, 32):
         size = f"{rows}x4096x4096, 90% zeros"
         case(pruned, size, 1.0, "scipy @", "float32", pruned_product, (rows, 4096, 4096), 0.9)
+    for shape, zeros, form, least in PRUNED:
+        size = f"{name(shape)}, {zeros:.0%} zeros, {FORMS[form]}"
+        case(pruned, size, least, "numpy @", "float32", pruned_product, shape, zeros, form)
     for n, least in RELUS.items():
         case("vectorized_relu", count(n), least, "np.maximum", "float32", fresh, "vectorized_relu", n)
     return found

@@ -117,32 +117,41 @@ def _on_threads(steps: Steps, blocks: int, lanes: int, shared: Shared | None, wo
 
 @lru_cache(maxsize=64)
 def _blocks_loop(steps: Steps) -> Callable[..., None]:
-    """The compiled loop over the blocks first to last, and in each over the lanes."""
-    one_block = _one_block(steps)
+    """The compiled loop over the blocks first to last, and in each over the lanes.
+
+    A block whose numbers all lie in the arrays runs without the kernel's test of the edge, which would become
+    masks: on a Zen 5 (AMD EPYC) masked stores to 10^7 float32 took three times as long.
+    """
+    bodies = tuple(njit(nogil=True)(getattr(step, "py_func", step)) for step in steps)
+    inner_block, edge_block = _one_block(bodies, True), _one_block(bodies, False)
 
     @njit(nogil=True)
     def blocks_loop(first, last, lanes, arguments):
         for block in range(first, last):
             _ask_for(arguments, (block + 1) * lanes, lanes)
-            one_block(block, lanes, arguments)
+            if (block + 1) * lanes <= _shortest(arguments):
+                inner_block(block, lanes, arguments)
+            else:
+                edge_block(block, lanes, arguments)
 
     return blocks_loop
 
 
-def _one_block(steps: Steps) -> Callable[..., None]:
-    """All lanes of a block through one step after the other."""
-    first, *others = steps
-    body = njit(nogil=True)(getattr(first, "py_func", first))
+def _one_block(bodies: Steps, inner: bool) -> Callable[..., None]:
+    """All lanes of a block through one step after the other. An `inner` block ends before the arrays do."""
+    body, *others = bodies
 
     # A function of its own, inlined later: in the loop over the blocks LLVM makes no vectors of it.
     @njit(nogil=True)
     def one_step(block, lanes, arguments):
         for lane in range(lanes):
+            if inner:
+                _assume_inside(arguments, block * lanes + lane)
             body(_not_negative(block), _not_negative(lane), _not_negative(lanes), *arguments)
 
     if not others:
         return one_step
-    rest = _one_block(tuple(others))
+    rest = _one_block(tuple(others), inner)
 
     @njit(nogil=True)
     def all_steps(block, lanes, arguments):
@@ -157,12 +166,52 @@ def _not_negative(typingctx, number):
     """`number`, and LLVM knows that it is at least 0: it cannot index an array from its end."""
 
     def codegen(context, builder, signature, args):
-        function_type = ir.FunctionType(ir.VoidType(), [llvm.I1])
-        assume = cgutils.get_or_insert_function(builder.module, function_type, "llvm.assume")
-        builder.call(assume, [builder.icmp_signed(">=", args[0], i64(0))])
+        _assume(builder, builder.icmp_signed(">=", args[0], i64(0)))
         return args[0]
 
     return types.intp(types.intp), codegen
+
+
+@intrinsic
+def _shortest(typingctx, arguments):
+    """Numbers in the shortest of the flat arrays; 0 where there is none."""
+
+    def codegen(context, builder, signature, args):
+        sizes = _flat_sizes(context, builder, signature, args[0])
+        shortest = sizes[0] if sizes else i64(0)
+        for size in sizes[1:]:
+            shortest = builder.select(builder.icmp_signed("<", size, shortest), size, shortest)
+        return shortest
+
+    return types.intp(arguments), codegen
+
+
+@intrinsic
+def _assume_inside(typingctx, arguments, index):
+    """LLVM knows that every flat array has a number `index`."""
+
+    def codegen(context, builder, signature, args):
+        for size in _flat_sizes(context, builder, signature, args[0]):
+            _assume(builder, builder.icmp_signed("<", args[1], size))
+        return context.get_dummy_value()
+
+    return types.void(arguments, types.intp), codegen
+
+
+def _flat_sizes(context, builder, signature, arguments) -> list:
+    """What `array.size` is, for every 1-D array of the arguments."""
+    arrays = zip(signature.args[0], cgutils.unpack_tuple(builder, arguments), strict=True)
+    return [
+        context.make_array(kind)(context, builder, array).nitems
+        for kind, array in arrays
+        if isinstance(kind, types.Array) and kind.ndim == 1
+    ]
+
+
+def _assume(builder, condition) -> None:
+    function_type = ir.FunctionType(ir.VoidType(), [llvm.I1])
+    assume = cgutils.get_or_insert_function(builder.module, function_type, "llvm.assume")
+    builder.call(assume, [condition])
 
 
 @intrinsic

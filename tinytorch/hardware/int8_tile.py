@@ -25,7 +25,7 @@ from numba.np import numpy_support
 
 from tinytorch.hardware import prefetch
 from tinytorch.hardware.blocks import CACHE_LINE, INT8_PANEL_BYTES, VECTOR_PANEL_BYTES
-from tinytorch.hardware.llvm import SharedFunction, element_pointer, i64, shared_function
+from tinytorch.hardware.llvm import I32, SharedFunction, element_pointer, i64, shared_function, store
 from tinytorch.hardware.tile import BYTES, Operands, Scheme, shape_and_strides, tile_function
 
 GROUP_BYTES = 4  # what one int32 lane takes from a column at a time
@@ -145,6 +145,20 @@ def release_instruction(chosen: Callable[[], QuantizedTile]):
         return types.void(), codegen
 
     return release_tiles
+
+
+@intrinsic
+def store_cell(typingctx, panel, line, col, cell):
+    """panel[line, col] = the bytes of an unsigned 32-bit `cell`, in a panel of B (lines, cols, group)."""
+
+    def codegen(context, builder, signature, arguments):
+        panel_type, (panel, line, col, cell) = signature.args[0], arguments
+        start = element_pointer(context, builder, panel_type, panel, [line])
+        cells = builder.bitcast(start, I32.as_pointer())  # whose stride LLVM knows, unlike the array's
+        store(builder, cell, builder.gep(cells, [col]), panel_type.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(panel, types.intp, types.intp, types.uint32), codegen
 
 
 def _check_array(name, given, ndim, dtype):

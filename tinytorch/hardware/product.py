@@ -14,6 +14,7 @@ loop compiles once per dtype.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -95,17 +96,14 @@ class BlockedProduct:
     def _multiply_packed(self, A: np.ndarray, B: np.ndarray, C: np.ndarray, block_size: int | None) -> None:
         """C = A @ B in blocks and panels, on as many threads as the product is worth."""
         (M, K), N, dtype = A.shape, B.shape[1], C.dtype
-        rows, depth, cols = _block_lengths(M, K, N, dtype, block_size)
+        if block_size is not None:
+            at_least_one("block_size", block_size)
         if not C.size or not K:
             C[:] = 0  # a sum of nothing
             return
         mailbox, members = helpers(worthwhile_members(M * K * N))
-        pieces = pieces_of_product(M, N, dtype, members)
-        high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
-        tile_rows, tile_cols = tile_shape(dtype)
-        height, width = -(-min(rows, high) // tile_rows), -(-min(cols, wide) // tile_cols)
-        A_panels = panel_buffer("A", (members, height, tile_rows, min(depth, K)), dtype)
-        B_panels = panel_buffer("B", (members, width, min(depth, K), tile_cols), dtype)
+        pieces, A_shape, B_shape = _pieces_and_panels(M, K, N, dtype, block_size, members)
+        A_panels, B_panels = panel_buffer("A", A_shape, dtype), panel_buffer("B", B_shape, dtype)
         if members > 1:
             self.share_packed(mailbox, pieces, row_major(A), row_major(B), C, A_panels, B_panels)
         else:
@@ -140,14 +138,19 @@ def _as_dtype(X: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     return widened(X, name) if half else X.astype(dtype, copy=False)
 
 
-def _block_lengths(M: int, K: int, N: int, dtype: np.dtype, block_size: int | None) -> tuple[int, int, int]:
-    """Rows, depth and columns of the blocks, in whole tiles: what the caches hold, or block_size each."""
+@lru_cache(maxsize=1024)
+def _pieces_and_panels(
+    M: int, K: int, N: int, dtype: np.dtype, block_size: int | None, members: int
+) -> tuple[np.ndarray, tuple, tuple]:
+    """The pieces of a product, and the shapes of each member's panels: blocks of what the caches hold, or of
+    block_size each way, in whole tiles, and no larger than a piece."""
+    rows, depth, cols = block_lengths(M, K, N, dtype) if block_size is None else (block_size,) * 3
+    pieces = pieces_of_product(M, N, dtype, members)
+    high, wide = (int((pieces[:, end] - pieces[:, end - 1]).max()) for end in (1, 3))
     tile_rows, tile_cols = tile_shape(dtype)
-    if block_size is None:
-        rows, depth, cols = block_lengths(M, K, N, dtype)
-    else:
-        depth = rows = cols = at_least_one("block_size", block_size)
-    return -(-rows // tile_rows) * tile_rows, depth, -(-cols // tile_cols) * tile_cols
+    height, width = -(-min(rows, high) // tile_rows), -(-min(cols, wide) // tile_cols)
+    depth = min(depth, K)
+    return pieces, (members, height, tile_rows, depth), (members, width, depth, tile_cols)
 
 
 def _share_packed(five_loops: Callable) -> Callable:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinytorch.hardware.blocks import CACHE_LINE, HUGE_PAGE
 
+NOTHING = (None, None, None)
 _local = threading.local()
 
 
@@ -18,16 +19,18 @@ def panel_buffer(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
     its first contents are arbitrary. Large ones lie on huge pages where the system grants them, so that
     walking through many panels does not exhaust the CPU's cache of page addresses.
     """
-    latest = _local.__dict__.get(name)
-    if latest is not None and latest.shape == shape and latest.dtype == dtype:
-        return latest
+    shape_before, dtype_before, buffer = _local.__dict__.get(name, NOTHING)
+    same_shape = shape_before is shape or shape_before == shape  # mostly the same: comparing costs more
+    if same_shape and (dtype_before is dtype or dtype_before == dtype):
+        return buffer
     dtype = np.dtype(dtype)
     needed = math.prod(shape) * dtype.itemsize
     memory = _local.__dict__.get(f"memory of {name}")
     if memory is None or memory.nbytes < needed:
         memory = _local.__dict__[f"memory of {name}"] = _aligned_memory(needed)
-    _local.__dict__[name] = memory[:needed].view(dtype).reshape(shape)
-    return _local.__dict__[name]
+    buffer = memory[:needed].view(dtype).reshape(shape)
+    _local.__dict__[name] = shape, dtype, buffer
+    return buffer
 
 
 def _aligned_memory(size: int) -> np.ndarray:
