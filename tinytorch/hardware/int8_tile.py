@@ -15,7 +15,7 @@ of floats, so the scheme is the same (`tile`); every path (AMX, VNNI, NEON, port
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from llvmlite import ir
@@ -78,7 +78,12 @@ class QuantizedTile:
 
 
 def vector_tile(scheme: Scheme, a_dtype, b_dtype, offset: int = 0, emit_finish=None) -> QuantizedTile:
-    """The tile of a path whose scheme is that of floats, with groups of a row of A in place of numbers."""
+    """The tile of a path whose scheme is that of floats, with groups of a row of A in place of numbers.
+
+    It goes on no walk: a panel of B is a quarter of one of floats, and meets all of a block of A. Measured on
+    a Zen 5: 512 to 2048 square 0.97 to 0.99 of the time.
+    """
+    scheme = replace(scheme, walks=False)
 
     def function(module: ir.Module, name: str) -> ir.Function:
         return tile_function(module, name, scheme)

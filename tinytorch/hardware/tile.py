@@ -80,7 +80,8 @@ class Scheme:
     `rows` x `vectors` registers of `lanes` numbers of the type `sums` are computed at once. A step reads an
     `a` of each row, and `vectors` vectors of B; `multiply_add(builder, a, b, sum)` gives the new sum, where
     `a` is that of a row, broadcast over the lanes. `starts`: the sums of a row begin with a line of numbers
-    instead of zeros. `asks`: while it computes, it asks the caches for what comes next.
+    instead of zeros. `asks`: while it computes, it asks the caches for what comes next; `walks`: for what
+    comes after this panel of B, too.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Scheme:
     multiply_add: Callable[..., ir.Value]
     starts: bool = False
     asks: bool = True
+    walks: bool = True
 
     @property
     def vector(self) -> ir.VectorType:
@@ -148,7 +150,7 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
     bytes_wide = scheme.lanes * scheme.size
     mask = _mask(builder, scheme, vectors, given.width) if masked else None
     asks_on = scheme.asks and prefetch.pays()
-    close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size) if asks_on else []
+    close_by = prefetch.close_by(builder, given, rows, vectors * bytes_wide, scheme.size, scheme.walks)
     if scheme.asks:
         for c_row in c_rows:  # the tile of C arrives from afar while the loop runs
             for offset in range(0, vectors * bytes_wide, CACHE_LINE):
@@ -164,8 +166,8 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
         ]
 
     def step(p, b_row, sums: list) -> list:
-        for address, stride in close_by:
-            llvm.prefetch(builder, builder.gep(address, [builder.mul(p, stride)]))
+        for address in close_by(p) if asks_on else []:
+            llvm.prefetch(builder, address)
         b_vectors, added = line(b_row), []
         a_offset = builder.mul(p, i64(llvm.size_of(scheme.a)))
         for r, a_row in enumerate(a_rows):
@@ -178,7 +180,7 @@ def register_tile(module: ir.Module, scheme: Scheme, rows: int, vectors: int, ma
         return added
 
     starts = line(given.starts) if scheme.starts else [llvm.zeros(scheme.vector)] * vectors
-    accumulate = _on_a_walk if asks_on else _straight_on
+    accumulate = _on_a_walk if asks_on and scheme.walks else _straight_on
     sums = accumulate(builder, given, step, starts * rows)
     places = [builder.gep(c_row, [i64(v * bytes_wide)]) for c_row in c_rows for v in range(vectors)]
     masks = ([None] * (vectors - 1) + [mask]) * rows
