@@ -2142,12 +2142,12 @@ def parallel_relu(x: ArrayOrTensor, num_workers: int = 4, out: ArrayOrTensor | N
     if num_workers < 1:  # not by `at_least_one`: a call would cost a small array 5 %
         raise ValueError(f"num_workers must be at least 1, not {num_workers}")
     ### BEGIN SOLUTION
-    if np.size(x) * 8 < 2 * BYTES_PER_WORKER:  # too few numbers for two, however wide they are
-        return vectorized_relu(x, out=out)
     x = _operand(x)
+    if x.nbytes < 2 * BYTES_PER_WORKER:  # before anything that a small array would feel
+        return vectorized_relu(x, out)
     workers = min(num_workers, num_threads(), x.nbytes // BYTES_PER_WORKER)
     if workers < 2 or x.dtype == np.float16:
-        return vectorized_relu(x, out=out)
+        return vectorized_relu(x, out)
     source, target, out = _flat_pair(x, out)
     blocks = -(-source.size // LANES)
     launch(_relu_lane, blocks, LANES, workers=workers)(source, target)
