@@ -67,7 +67,7 @@ IN_PLACE_TO_L2 = 1 / 8
 """A B that takes no more than this part of the second-level cache comes fast enough in any order: n = 32
 three times as fast in place, 128 1.5 times, 256 the same; larger ones lose lines to each other, since their
 rows lie a power of two apart."""
-IN_PLACE_IN_L2 = {"AuthenticAMD": 1.0}
+IN_PLACE_BOTH_TO_L2 = {"AuthenticAMD": 1.0}
 """On CPUs of these makers no more than this part of the second-level cache, for A and B each: a panel of B
 comes from there as fast as it is used, and a row of A once for each of them. Measured on a Zen 5: 256 to 512
 square 1.05 to 1.15 times as fast in place, 1024 square 0.8."""
@@ -129,7 +129,7 @@ def in_place_depth(M: int, K: int, N: int, dtype: np.dtype) -> int:
     level_2, maker = caches()[1], cpu().vendor or ""
     if K * N * dtype.itemsize <= IN_PLACE_TO_L2 * level_2:
         return DEPTH_IN_L2
-    if K * max(M, N) * dtype.itemsize <= IN_PLACE_IN_L2.get(maker, 0) * level_2:
+    if K * max(M, N) * dtype.itemsize <= IN_PLACE_BOTH_TO_L2.get(maker, 0) * level_2:
         return DEPTH_IN_L2
     return IN_PLACE_DEPTH if IN_PLACE_TILES * rows >= M else 0
 

@@ -4,7 +4,7 @@
     C = product(A, B, dtype, block_size)
 
     one row or column of C       one_row      every number of the other operand is used once: nothing to pack
-    few rows, or a small B       one_panel    over panels that are views (`blocks.in_place_depth` says when)
+    few rows, or small operands  one_panel    over panels that are views (`blocks.in_place_depth` says when)
     anything else                five_loops   over blocks, packed into panels, on all threads
 
 An operand that lies by columns is handed on as its transpose, with a flag, and packed on its side: so each
