@@ -151,7 +151,7 @@ from tinytorch.hardware.pool import worker_pool
 from tinytorch.hardware.product import BlockedProduct, part_of
 from tinytorch.hardware.pruned import PrunedProduct, PrunedWeights
 from tinytorch.hardware.scales import LIMIT, quantizable, step_of
-from tinytorch.hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile
+from tinytorch.hardware.sparse_tile import multiply_sparse_tile, on_cache_lines, scatter_sparse_tile
 
 ArrayOrTensor = np.ndarray | Tensor
 
@@ -3122,7 +3122,7 @@ def _pruned_panels(A, cuts, rows, values, C, width, first, last):
     each panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up
     C[j, p * width : (p + 1) * width] for each column j, block after block.
     """
-    panel = np.zeros((A.shape[1], width), A.dtype)
+    panel = on_cache_lines(np.zeros((A.shape[1] + 1, width), A.dtype))
     ### BEGIN SOLUTION
     for p in range(first, last):
         turn(A[p * width : (p + 1) * width], panel)

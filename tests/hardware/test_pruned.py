@@ -85,3 +85,12 @@ def test_packed_weights_leave_the_given_ones_alone():
 def test_weights_that_are_no_matrix_are_refused():
     with pytest.raises(ValueError, match=r"\(3,\)"):
         pack_pruned_weights(np.ones(3))
+
+
+def test_few_rows_know_nothing_of_the_call_before():
+    """Memory that is used again holds NaN of a full panel, which must not come back in a product of three rows."""
+    B = scipy.sparse.csr_array(np.eye(40, 30, dtype=np.float32))
+    full = np.full((WIDTH, 40), np.nan, np.float32)
+    pruned_matmul(full, B)
+    few = np.arange(120, dtype=np.float32).reshape(3, 40)
+    np.testing.assert_array_equal(pruned_matmul(few, B).data, few[:, :30])

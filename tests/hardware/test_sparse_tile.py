@@ -5,7 +5,12 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from tinytorch.hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile, sparse_tile_width
+from tinytorch.hardware.sparse_tile import (
+    multiply_sparse_tile,
+    on_cache_lines,
+    scatter_sparse_tile,
+    sparse_tile_width,
+)
 
 DTYPES = ["float32", "float64", "int64"]
 
@@ -80,3 +85,22 @@ def test_a_panel_of_another_dtype_is_refused_when_compiled():
         tile(
             panel, np.zeros(1, np.int32), np.ones(1, np.float32), 0, 1, np.ones((1, width), np.float32), 0, 0
         )
+
+
+@njit
+def on_lines_of(rows, cols):
+    return on_cache_lines(np.zeros((rows + 1, cols)))
+
+
+def test_a_panel_begins_on_a_cache_line_and_keeps_its_memory():
+    panels = [on_lines_of(rows, 16) for rows in (1, 7, 500) for _ in range(20)]
+    for number, panel in enumerate(panels):
+        assert panel.ctypes.data % 64 == 0 and not panel.any()
+        panel[:] = number
+    assert [panel.shape for panel in panels[::20]] == [(1, 16), (7, 16), (500, 16)]
+    assert all((panel == number).all() for number, panel in enumerate(panels))
+
+
+def test_only_a_matrix_is_moved():
+    with pytest.raises(TypingError, match="C-contiguous matrix"):
+        njit(lambda x: on_cache_lines(x))(np.zeros(5))

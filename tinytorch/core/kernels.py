@@ -42,7 +42,7 @@ from ..hardware.pool import worker_pool
 from ..hardware.product import BlockedProduct, part_of
 from ..hardware.pruned import PrunedProduct, PrunedWeights
 from ..hardware.scales import LIMIT, quantizable, step_of
-from ..hardware.sparse_tile import multiply_sparse_tile, scatter_sparse_tile
+from ..hardware.sparse_tile import multiply_sparse_tile, on_cache_lines, scatter_sparse_tile
 
 ArrayOrTensor = np.ndarray | Tensor
 
@@ -737,7 +737,7 @@ def _pruned_panels(A, cuts, rows, values, C, width, first, last):
     each panel p, turn its `width` rows of A (`turn(rows of A, panel)`), then sum up
     C[j, p * width : (p + 1) * width] for each column j, block after block.
     """
-    panel = np.zeros((A.shape[1], width), A.dtype)
+    panel = on_cache_lines(np.zeros((A.shape[1] + 1, width), A.dtype))
     ### BEGIN SOLUTION
     for p in range(first, last):
         turn(A[p * width : (p + 1) * width], panel)

@@ -10,7 +10,6 @@ The layout of the panels is drawn in `int8_tile.py`. The path is chosen once, by
 `TINYTORCH_INT8_PATH` asks for one of `int8_paths()` instead.
 """
 
-import math
 import os
 import time
 from functools import cache, lru_cache
@@ -30,6 +29,7 @@ from tinytorch.hardware.int8_tile import (
 )
 from tinytorch.hardware.int8_vnni import vnni_tile
 from tinytorch.hardware.target import target_features, target_registers
+from tinytorch.hardware.workspace import on_lines
 
 PATH_VARIABLE = "TINYTORCH_INT8_PATH"
 PEAK_BYTES = 2**14  # a panel of B for measuring the peak: half of a first-level cache
@@ -93,11 +93,7 @@ def weight_panels_shape(K: int, N: int) -> tuple[int, ...]:
 
 def weight_panels(K: int, N: int) -> np.ndarray:
     """Fresh memory for the panels of a right operand (K, N), aligned to a cache line."""
-    tile, shape = quantized_tile(), weight_panels_shape(K, N)
-    size = math.prod(shape) * tile.b_dtype.itemsize
-    memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
-    return memory[start : start + size].view(tile.b_dtype).reshape(shape)
+    return on_lines(weight_panels_shape(K, N), quantized_tile().b_dtype)
 
 
 def measure_int8_peak(seconds: float = 0.2) -> float:

@@ -29,6 +29,7 @@ from tinytorch.hardware.operands import (
 )
 from tinytorch.hardware.sparse_tile import sparse_tile_width
 from tinytorch.hardware.threads import run_chunks
+from tinytorch.hardware.workspace import on_lines, panel_buffer
 
 Sparse = Any
 """A sparse array or matrix of SciPy's; what they have in common, its types do not say."""
@@ -130,14 +131,16 @@ class PrunedProduct:
 
     def _few_rows(self, A: np.ndarray, B: Sparse) -> np.ndarray:
         width = sparse_tile_width(A.dtype)
-        C, panel = np.zeros((B.shape[1], width), A.dtype), np.zeros((A.shape[1], width), A.dtype)
+        C = on_lines((B.shape[1], width), A.dtype)
+        panel = panel_buffer("pruned A", (A.shape[1], width), A.dtype)
+        C[:] = panel[:] = 0
         self.scatter(A, panel, B.indptr, B.indices, B.data.astype(A.dtype, copy=False), C)
         return C
 
     def _many_rows(self, A: np.ndarray, B: PrunedWeights) -> np.ndarray:
         width = sparse_tile_width(A.dtype)
         panels, values = -(-A.shape[0] // width), B.data.astype(A.dtype, copy=False)
-        C = np.empty((B.shape[1], panels * width), A.dtype)  # on its side: the batch lies side by side
+        C = on_lines((B.shape[1], panels * width), A.dtype)  # on its side: the batch lies side by side
 
         def some_panels(first: int, last: int) -> None:
             self.panels(A, B.cuts, B.rows, values, C, width, first, last)

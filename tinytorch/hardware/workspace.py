@@ -5,6 +5,7 @@ import mmap
 import threading
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinytorch.hardware.blocks import CACHE_LINE, HUGE_PAGE
 
@@ -33,10 +34,17 @@ def panel_buffer(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
     return buffer
 
 
+def on_lines(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """A fresh array, its contents arbitrary, whose first number lies where a cache line begins."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def _aligned_memory(size: int) -> np.ndarray:
     if size < HUGE_PAGE:
-        memory = np.empty(size + CACHE_LINE, np.uint8)
-        return memory[-memory.ctypes.data % CACHE_LINE :][:size]
+        return on_lines((size,), np.uint8)
     rounded = -(-size // HUGE_PAGE) * HUGE_PAGE
     pages = mmap.mmap(-1, rounded + HUGE_PAGE)
     if hasattr(mmap, "MADV_HUGEPAGE"):

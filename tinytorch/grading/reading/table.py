@@ -217,7 +217,7 @@ _TINYTORCH = """
     cpu CPU caches num_threads one_thread panel_buffer run_chunks helpers share apart set_num_threads
     pieces_of_product worthwhile_members streaming tile_shape
     multiply_tile multiply_quantized_tile multiply_sparse_tile scatter_sparse_tile sparse_tile_width
-    quantized_tile QuantizedTile sparse_depth
+    on_cache_lines quantized_tile QuantizedTile sparse_depth
     finish_panel release_tiles weight_panels MAX_INT32_DEPTH int8_paths machine_code
     half_relu
     REAL_NUMBERS real_numbers widths computing_dtypes check_int64 check_product at_least_one contiguous
