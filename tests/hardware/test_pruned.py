@@ -88,7 +88,7 @@ def test_weights_that_are_no_matrix_are_refused():
 
 
 def test_few_rows_know_nothing_of_the_call_before():
-    """Memory that is used again holds NaN of a full panel, which must not come back in a product of three rows."""
+    """Memory that is used again holds the NaN of a full panel, which must not come back with three rows."""
     B = scipy.sparse.csr_array(np.eye(40, 30, dtype=np.float32))
     full = np.full((WIDTH, 40), np.nan, np.float32)
     pruned_matmul(full, B)
