@@ -43,8 +43,8 @@ PRUNED: list[tuple[Shape, float, str, float]] = [
     ((1, 1024, 1024), 0.9, "csc", 1.0),
     ((256, 1024, 1024), 0.5, "packed", 0.7),
 ]
-FORMS = {"csc": "by columns", "packed": "B packed once"}
 """Pruned weights: shape, zeros and form, and the least ratio to NumPy's dense product."""
+FORMS = {"csc": "by columns", "packed": "B packed once"}
 RELUS = {1: 0.8, 100: 0.8, 1000: 0.9}
 """Numbers in the array, and the least ratio to np.maximum."""
 TWO_THREADS = {256: 0.85, 512: 0.9, 1024: 0.95, 2048: 0.95}
