@@ -17,8 +17,9 @@ class Stopwatch:
 
     clerk, public = None, ["double"]
 
-    def __init__(self, answer, seconds):
+    def __init__(self, answer, seconds, empty=(0.0,)):
         self.answer, self.seconds, self.elapsed_s, self.calls = answer, itertools.cycle(seconds), 0.0, 0
+        self.empty = itertools.cycle(empty)
 
     def load(self) -> None:
         pass
@@ -29,7 +30,7 @@ class Stopwatch:
         return self.answer(*args)
 
     def exchange(self, request, arguments=None):
-        self.elapsed_s = 0.0
+        self.elapsed_s = next(self.empty)
 
 
 def right(result, x) -> None:
@@ -69,6 +70,13 @@ def test_how_near_a_lost_race_was_is_known():
 def test_a_busy_machine_costs_time_and_no_points():
     slow_moments = [0.9] * 12
     assert run(double, *slow_moments, 0.1) > 12
+
+
+def test_a_moment_of_slow_empty_calls_costs_no_points():
+    """Three at the yardstick's first run took as long as the run itself: it is no faster for that."""
+    own = Stopwatch(double, [0.1])
+    other = Stopwatch(lambda x: x, [YARDSTICK_S], empty=[0.0] * 3 + [YARDSTICK_S] * 3 + [0.0] * 1000)
+    Race(Kernels(own), lambda: other)("double", (np.arange(9.0),), right, "yardstick", 2.0)
 
 
 def test_the_hopeless_are_not_raced_for_long():

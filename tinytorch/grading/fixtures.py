@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -24,6 +25,24 @@ HEATS = {2: 1 / 4, 4: 1 / 4, 8: 1 / 4, 16: 1 / 2, 32: 1}
 work make the best of them longer."""
 CPU_CLOCK = 2  # CPUCLOCK_SCHED of Linux: the time that the scheduler counted, in nanoseconds
 SHORTEST_S = 1e-7  # a run, the cost of an empty call taken off
+
+
+class Times(NamedTuple):
+    """The best seconds of each of two contenders: a run, and an empty call that brings it as much."""
+
+    own: float = math.inf
+    own_empty: float = math.inf
+    other: float = math.inf
+    other_empty: float = math.inf
+
+    def best(self, times: Times) -> Times:
+        """Each by itself: a moment in which an empty call was slow must not make a run look fast."""
+        return Times(*map(min, self, times))
+
+    def of_the_work(self) -> tuple[float, float]:
+        """Seconds of a run without the call, of both."""
+        own, other = self.own - self.own_empty, self.other - self.other_empty
+        return max(own, SHORTEST_S), max(other, SHORTEST_S)
 
 
 class TooSlow(AssertionError):
@@ -157,7 +176,7 @@ class Race:
             speed or {}
         )  # the ladder of module.yaml: kernel -> share of the yardstick's speed -> weight
         self.random = np.random.default_rng()
-        self.best: dict[tuple[str, str], tuple[float, float]] = {}
+        self.best: dict[tuple[str, str], Times] = {}
 
     def __call__(
         self,
@@ -187,14 +206,14 @@ class Race:
         name, opponent = (str(getattr(each, "__name__", each)) for each in (function, yardstick))
         runner = self.yardsticks()
         runner.load()
-        own_s, other_s = self.best.get((name, opponent), (float("inf"), float("inf")))
-        if own_s == float("inf"):
+        known = (name, opponent) in self.best
+        if not known:
             self._checked_run(name, args, check)  # which compiles it
-        for heat, hopeless in [(0, 0.0), *HEATS.items()]:
+        for heat, hopeless in [*[(0, 0.0)] * known, *HEATS.items()]:
             for _ in range(heat):
-                own, other = self._pair(runner, name, args, check, opponent, yardstick_args)
-                own_s, other_s = min(own_s, own), min(other_s, other)
-                self.best[name, opponent] = own_s, other_s
+                times = self._pair(runner, name, args, check, opponent, yardstick_args)
+                self.best[name, opponent] = self.best.get((name, opponent), Times()).best(times)
+            own_s, other_s = self.best[name, opponent].of_the_work()
             if other_s > factor * own_s:
                 return
             if other_s < hopeless * factor * own_s:
@@ -209,15 +228,14 @@ class Race:
         check: Callable[..., None],
         opponent: str,
         yardstick_args: Callable[..., tuple] | None,
-    ) -> tuple[float, float]:
-        """Seconds of one run of each, the cost of an empty call taken off."""
+    ) -> Times:
+        """One run of each, and the cost of an empty call."""
         args, result, own_s = self._checked_run(name, args, check)
-        own_s -= self._empty(runner, args, result)
+        own_empty_s = self._empty(runner, args, result)
         if yardstick_args is not None:
             args = yardstick_args(*args)
         result, other_s = self._timed(runner, opponent, args)
-        other_s -= self._empty(runner, args, result)
-        return max(own_s, SHORTEST_S), max(other_s, SHORTEST_S)
+        return Times(own_s, own_empty_s, other_s, self._empty(runner, args, result))
 
     def _checked_run(self, name: str, args: tuple, check: Callable[..., None]) -> tuple[tuple, Any, float]:
         args = self._shuffled(args)
