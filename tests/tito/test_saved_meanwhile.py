@@ -5,6 +5,7 @@ import time
 
 from small_course import edit
 
+from tinytorch.course import pairing
 from tinytorch.course.pairing import agreed
 from tinytorch.grading import memory, rejudge
 
@@ -37,6 +38,25 @@ def test_a_save_that_is_half_done_is_waited_for(solved, ran, monkeypatch):
 
     edit(solved.notebook, "return 2 * x", "return 3 * x")
     monkeypatch.setattr(rejudge, "judge", meanwhile)
+    ran()
+    later.join()
+    again, _ = ran()
+    assert again == {"double"} and "return 4 * x" in solved.script.read_text()
+
+
+def test_a_save_that_begins_once_the_pair_is_in_step_is_waited_for(solved, ran, monkeypatch):
+    real, text = pairing.sync, solved.notebook.read_text(encoding="utf-8")
+    later = threading.Timer(0.3, solved.notebook.write_text, [text.replace("return 2 * x", "return 4 * x")])
+
+    def sync(*args, **options):
+        found = real(*args, **options)
+        if later.ident is None:  # not started yet
+            solved.notebook.write_text("")
+            later.start()
+        return found
+
+    edit(solved.notebook, "return 2 * x", "return 3 * x")
+    monkeypatch.setattr(pairing, "sync", sync)
     ran()
     later.join()
     again, _ = ran()
