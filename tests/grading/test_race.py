@@ -38,9 +38,9 @@ def right(result, x) -> None:
     np.testing.assert_array_equal(result.data, 2 * x)
 
 
-def run(answer, *seconds: float, factor: float = 2.0) -> int:
-    """Race `answer`, which takes these seconds in turn; gives back how often it was called."""
-    own, other = Stopwatch(answer, seconds), Stopwatch(lambda x: x, [YARDSTICK_S])
+def run(answer, *seconds: float, factor: float = 2.0, empty=(0.0,)) -> int:
+    """Race `answer`, which takes these seconds in turn (empty calls: `empty`); how often it was called."""
+    own, other = Stopwatch(answer, seconds), Stopwatch(lambda x: x, [YARDSTICK_S], empty)
     Race(Kernels(own), lambda: other)("double", (np.arange(9.0),), right, "yardstick", factor)
     return own.calls
 
@@ -74,9 +74,8 @@ def test_a_busy_machine_costs_time_and_no_points():
 
 def test_a_moment_of_slow_empty_calls_costs_no_points():
     """Three at the yardstick's first run took as long as the run itself: it is no faster for that."""
-    own = Stopwatch(double, [0.1])
-    other = Stopwatch(lambda x: x, [YARDSTICK_S], empty=[0.0] * 3 + [YARDSTICK_S] * 3 + [0.0] * 1000)
-    Race(Kernels(own), lambda: other)("double", (np.arange(9.0),), right, "yardstick", 2.0)
+    slow_at_first = [0.0] * 3 + [YARDSTICK_S] * 3 + [0.0] * 1000
+    assert run(double, 0.1, empty=slow_at_first) == 1 + min(HEATS)
 
 
 def test_the_hopeless_are_not_raced_for_long():

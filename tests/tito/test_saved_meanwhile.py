@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 from small_course import edit
 
 from tinytorch.course import pairing
@@ -25,38 +26,30 @@ def test_a_save_between_reading_and_judging_is_not_lost(solved, ran, monkeypatch
     assert again == {"double"} and "return 4 * x" in solved.script.read_text()
 
 
-def test_a_save_that_is_half_done_is_waited_for(solved, ran, monkeypatch):
+@pytest.mark.parametrize(
+    ("room", "step"),
+    [(rejudge, "judge"), (pairing, "sync")],
+    ids=["while kernels run", "once the pair is in step"],
+)
+def test_a_save_that_is_half_done_is_waited_for(solved, ran, monkeypatch, room, step):
     """Some editors empty a file before they write it."""
-    real, text = rejudge.judge, solved.notebook.read_text(encoding="utf-8")
+    real, text = getattr(room, step), solved.notebook.read_text(encoding="utf-8")
     later = threading.Timer(0.3, solved.notebook.write_text, [text.replace("return 2 * x", "return 4 * x")])
 
-    def meanwhile(*args, **options):
-        solved.notebook.write_text("")
-        later.start()
-        monkeypatch.setattr(rejudge, "judge", real)
-        return real(*args, **options)
-
-    edit(solved.notebook, "return 2 * x", "return 3 * x")
-    monkeypatch.setattr(rejudge, "judge", meanwhile)
-    ran()
-    later.join()
-    again, _ = ran()
-    assert again == {"double"} and "return 4 * x" in solved.script.read_text()
-
-
-def test_a_save_that_begins_once_the_pair_is_in_step_is_waited_for(solved, ran, monkeypatch):
-    real, text = pairing.sync, solved.notebook.read_text(encoding="utf-8")
-    later = threading.Timer(0.3, solved.notebook.write_text, [text.replace("return 2 * x", "return 4 * x")])
-
-    def sync(*args, **options):
-        found = real(*args, **options)
+    def half_save():
         if later.ident is None:  # not started yet
             solved.notebook.write_text("")
             later.start()
+
+    def meanwhile(*args, **options):
+        if step == "judge":
+            half_save()
+        found = real(*args, **options)
+        half_save()
         return found
 
     edit(solved.notebook, "return 2 * x", "return 3 * x")
-    monkeypatch.setattr(pairing, "sync", sync)
+    monkeypatch.setattr(room, step, meanwhile)
     ran()
     later.join()
     again, _ = ran()

@@ -209,7 +209,8 @@ class Race:
         known = (name, opponent) in self.best
         if not known:
             self._checked_run(name, args, check)  # which compiles it
-        for heat, hopeless in [*[(0, 0.0)] * known, *HEATS.items()]:
+        heats = {0: 0.0, **HEATS} if known else HEATS
+        for heat, hopeless in heats.items():
             for _ in range(heat):
                 times = self._pair(runner, name, args, check, opponent, yardstick_args)
                 self.best[name, opponent] = self.best.get((name, opponent), Times()).best(times)
